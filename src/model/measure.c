@@ -1,0 +1,177 @@
+/** @file measure.c
+ *  What is measured at the end of a run (model.md section 6), in closed form: O(n), no cancellation. */
+#include "model/rule.h"
+#include <math.h>
+
+double sgs_point_S(const sgs_run *run, sgs_point at)
+{
+    sgs_sum sum = {{0.0}};
+    for (int32_t i = 0; i < run->n; i++)
+        sum.part[i % 4] += sgs_is_active(run->activation, at.a[i]) ? at.a[i] * at.a[i] : 0.0;
+    return sgs_sum_total(&sum);
+}
+
+double sgs_point_R(const sgs_run *run, sgs_point at)
+{
+    sgs_sum sum = {{0.0}};
+    for (int32_t i = 0; i < run->n; i++)
+        sum.part[i % 4] += sgs_is_active(run->activation, at.a[i]) ? 0.0 : at.a[i] * at.a[i];
+    return sgs_sum_total(&sum) + at.outside * at.outside;
+}
+
+int32_t sgs_point_active(const sgs_run *run, sgs_point at)
+{
+    int32_t active = 0;
+    for (int32_t i = 0; i < run->n; i++)
+        active += sgs_is_active(run->activation, at.a[i]);
+    return active;
+}
+
+/** Point with the largest |a_i|, the lowest of equals. */
+static int32_t largest_of(const sgs_run *run, sgs_point at)
+{
+    int32_t largest = 0;
+    for (int32_t i = 1; i < run->n; i++)
+        if (fabs(at.a[i]) > fabs(at.a[largest]))
+            largest = i;
+    return largest;
+}
+
+/** 1 + how many active points of the start are larger in size than point i; -1 if i is not active there. */
+static int64_t rank_of(const sgs_run *run, sgs_point start, int32_t i)
+{
+    if (!sgs_is_active(run->activation, start.a[i]))
+        return -1;
+    int64_t rank = 1;
+    for (int32_t j = 0; j < run->n; j++)
+        rank += sgs_is_active(run->activation, start.a[j]) && fabs(start.a[j]) > fabs(start.a[i]);
+    return rank;
+}
+
+/** (sum a_i^2)^2 / sum a_i^4, over the active points alone or over all. Scaled by the largest, so nothing underflows.
+ */
+static double participation_ratio(const sgs_run *run, sgs_point at, bool active_only)
+{
+    double largest = 0.0, square = 0.0, fourth = 0.0;
+    for (int32_t i = 0; i < run->n; i++)
+        if (!active_only || sgs_is_active(run->activation, at.a[i]))
+            largest = fmax(largest, fabs(at.a[i]));
+    if (!(largest > 0.0))
+        return NAN;
+    for (int32_t i = 0; i < run->n; i++) {
+        if (active_only && !sgs_is_active(run->activation, at.a[i]))
+            continue;
+        const double x = at.a[i] / largest, q = x * x;
+        square += q;
+        fourth += q * q;
+    }
+    return square * square / fourth;
+}
+
+/** Cosine of the angle between the end and the start, or the active part of the start. */
+static double alignment(const sgs_run *run, sgs_point end, sgs_point start, bool active_only)
+{
+    sgs_sum product = {{0.0}}, square = {{0.0}}, square_start = {{0.0}};
+    for (int32_t i = 0; i < run->n; i++) {
+        const double a0 = !active_only || sgs_is_active(run->activation, start.a[i]) ? start.a[i] : 0.0;
+        product.part[i % 4] += end.a[i] * a0;
+        square.part[i % 4] += end.a[i] * end.a[i];
+        square_start.part[i % 4] += a0 * a0;
+    }
+    const double outside = active_only ? 0.0 : start.outside;
+    const double norms = sqrt(sgs_sum_total(&square) + end.outside * end.outside) *
+                         sqrt(sgs_sum_total(&square_start) + outside * outside);
+    return norms > 0.0 ? (sgs_sum_total(&product) + end.outside * outside) / norms : NAN;
+}
+
+static int64_t support(const sgs_run *run, sgs_point at, double N, double tol)
+{
+    const double least = fmax(tol, 1e-6);
+    int64_t count = 0;
+    for (int32_t i = 0; i < run->n; i++)
+        count += sgs_is_active(run->activation, at.a[i]) && at.a[i] * at.a[i] > least * least * N;
+    return count;
+}
+
+/** n times the largest eigenvalue of the Hessian. */
+static double hessian_max_n(const sgs_run *run, int64_t active, double S, double R)
+{
+    const double N = S + R, x = N - 2.0 + 4.0 * S;
+    if (active == 0)
+        return 0.0;
+    if (active == run->d)
+        return N - 2.0 + 5.0 * S;
+    return (N - 2.0 + 6.0 * S + sqrt(x * x + 16.0 * S * R)) / 2.0;
+}
+
+/** Points that are active at the limit of a converged run. */
+static int64_t active_at_limit(const sgs_run *run, int64_t active, int64_t supported)
+{
+    return run->activation == SGS_LINEAR || sgs_gradient_is_full(run) ? active : supported;
+}
+
+static void measure_start(const sgs_run *run, sgs_point start, sgs_value *value)
+{
+    value[SGS_ACTIVE_INIT].integer = sgs_point_active(run, start);
+    value[SGS_PARTICIPATION_RATIO_INIT].real = participation_ratio(run, start, true);
+}
+
+static void measure_selected(const sgs_run *run, sgs_point end, sgs_point start, sgs_value *value)
+{
+    const double N = sgs_point_S(run, end) + sgs_point_R(run, end);
+    const int32_t i = largest_of(run, end);
+    if (!(fabs(end.a[i]) > 0.0))
+        return; /* w = 0, or outside of the span: no point is selected */
+    value[SGS_MAX_SHARE].real = end.a[i] * end.a[i] / N;
+    value[SGS_SELECTED].integer = end.a[i] < 0.0 ? -(int64_t)(i + 1) : i + 1;
+    value[SGS_WINNER_RANK].integer = rank_of(run, start, i);
+}
+
+static void measure_end(const sgs_run *run, const sgs_stop *stop, sgs_point end, sgs_point start, sgs_value *value)
+{
+    const double S = sgs_point_S(run, end), R = sgs_point_R(run, end), N = S + R, n = run->n;
+    const int64_t active = sgs_point_active(run, end);
+    value[SGS_LOSS].real = (n + S * (N - 2.0)) / (2.0 * n);
+    value[SGS_EXCESS_LOSS].real = ((S - 1.0) * (S - 1.0) + S * R) / (2.0 * n);
+    value[SGS_NORM].real = sqrt(N);
+    value[SGS_PARTICIPATION_RATIO].real = participation_ratio(run, end, false);
+    value[SGS_SUPPORT].integer = support(run, end, N, stop->tol);
+    value[SGS_ACTIVE].integer = active;
+    value[SGS_ALIGNMENT_INIT].real = alignment(run, end, start, false);
+    value[SGS_ALIGNMENT_INIT_ACTIVE].real = alignment(run, end, start, true);
+    value[SGS_HESSIAN_TRACE].real =
+        ((double)active * (2.0 * S + 2.0 * N - 4.0) + 8.0 * S + 2.0 * (double)(run->d - active) * S) / (2.0 * n);
+    value[SGS_HESSIAN_MAX].real = hessian_max_n(run, active, S, R) / n;
+    measure_selected(run, end, start, value);
+}
+
+/** The sign and payload of a NaN depend on the compiler; a file has one NaN only. */
+static void canonical_nan(sgs_value *value)
+{
+    for (int m = 0; m < SGS_MEASURES; m++)
+        if (!sgs_measure_describe((sgs_measure)m)->integer && isnan(value[m].real))
+            value[m].integer = 0x7ff8000000000000;
+}
+
+void sgs_measure_run(const sgs_run *run, const sgs_stop *stop, sgs_run_status status, sgs_point end, sgs_point start,
+                     const sgs_history *history, sgs_result *result)
+{
+    sgs_value *value = result->value;
+    result->status = (int8_t)status;
+    for (int m = 0; m < SGS_MEASURES; m++)
+        value[m] = sgs_measure_describe((sgs_measure)m)->fill;
+    value[SGS_STEPS].integer = history->steps;
+    value[SGS_STEPS_NORM].integer = history->steps_norm;
+    value[SGS_STEPS_SPARSE].integer = history->steps_sparse;
+    measure_start(run, start, value);
+    if (status != SGS_RUN_DIVERGED) {
+        value[SGS_NORM_MIN].real = sqrt(history->norm2_min);
+        value[SGS_NORM_MAX].real = sqrt(history->norm2_max);
+        measure_end(run, stop, end, start, value);
+    }
+    if (status == SGS_RUN_CONVERGED) {
+        const int64_t active = active_at_limit(run, value[SGS_ACTIVE].integer, value[SGS_SUPPORT].integer);
+        value[SGS_HESSIAN_TRACE_LIMIT].real = (double)(4 + run->d - active) / run->n;
+    }
+    canonical_nan(value);
+}

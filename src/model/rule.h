@@ -1,0 +1,47 @@
+/** @file rule.h
+ *  Pieces of the stop rule and of the measures that the lane kernel uses one by one. Shared by model and train only. */
+#ifndef SGS_MODEL_RULE_H
+#define SGS_MODEL_RULE_H
+
+#include "sgdsweep/model.h"
+
+/** Smallest |a_i| that a fold leaves, sign kept; far below anything visible, and its square is a normal number. */
+#define SGS_COORDINATE_MIN 1e-100
+
+/** A sum of many terms, in four parts by position modulo 4, added up as (0 + 1) + (2 + 3). Every O(n) sum of squares
+ * that a run's bits depend on has this order, in the kernel too. */
+typedef struct sgs_sum {
+    double part[4];
+} sgs_sum;
+
+static inline double sgs_sum_total(const sgs_sum *sum)
+{
+    return (sum->part[0] + sum->part[1]) + (sum->part[2] + sum->part[3]);
+}
+
+static inline bool sgs_is_active(sgs_activation activation, double a)
+{
+    return activation == SGS_LINEAR || a > 0.0;
+}
+
+/** S, R and |A| at a point. */
+double sgs_point_S(const sgs_run *run, sgs_point at);
+double sgs_point_R(const sgs_run *run, sgs_point at);
+int32_t sgs_point_active(const sgs_run *run, sgs_point at);
+
+/** The limit is that of full-batch descent: b = n without repeats, or n = 1. */
+bool sgs_gradient_is_full(const sgs_run *run);
+
+/** S is computed anew at every multiple of this number of steps, counted from the last checked stride. Where the points
+ *  left out are drawn, the error of its running value grows by (1 + eps)^2 whenever the largest coordinate is left out,
+ *  which is twice in a stride on average. A step touches m points and a sum all n, so this costs some percent whatever n
+ *  and b. */
+int64_t sgs_sum_stride(const sgs_run *run);
+
+/** Nothing is active any more, or will be. */
+bool sgs_is_dead(double S, double R, double tol);
+
+/** What a converged point must fulfil in S and R alone. */
+bool sgs_may_be_minimum(const sgs_run *run, double S, double R, double tol);
+
+#endif
