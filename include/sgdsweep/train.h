@@ -1,0 +1,63 @@
+/** @file train.h
+ *  Trainers. Two of them, with the same meaning: the lane kernel (fast, exact in the coordinates a_i) and the reference
+ *  (plain gradient descent on dense orthonormal data in R^d, the oracle of the tests). Nothing here is collective. */
+#ifndef SGDSWEEP_TRAIN_H
+#define SGDSWEEP_TRAIN_H
+
+#include "sgdsweep/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One run for a trainer to do. */
+typedef struct sgs_job {
+    sgs_run run;
+    sgs_stop stop;
+    int64_t tag; /**< the caller's, usually the run's index */
+} sgs_job;
+
+/** Where a trainer takes runs from and where it leaves results; called from sgs_trainer_advance only. */
+typedef struct sgs_feed {
+    /** Fill job with the next run and return true; false when there is none now. All runs of a trainer share
+     * activation, sampling, d, n and b. */
+    bool (*next)(void *context, sgs_job *job);
+    /** A run ended; end is where, borrowed for the call (it is what `weights: final` stores). */
+    void (*done)(void *context, const sgs_job *job, const sgs_result *result, sgs_point end);
+    void *context;
+} sgs_feed;
+
+/** The lane kernel for one block shape. Opaque; owns its memory. */
+typedef struct sgs_trainer sgs_trainer;
+
+/** Create a trainer for runs that share shape's activation, sampling, d, n and b (its other members are not read).
+ *  @param[in] runs  how many runs there will be, about; decides the number of lanes, never the bits
+ *  @return SGS_OK; SGS_ENOMEM; SGS_EINVAL: SGDSWEEP_ISA names an instruction set that is unknown or not there */
+sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **trainer, sgs_error *err);
+void sgs_trainer_destroy(sgs_trainer *trainer);
+
+/** Train for about `steps` steps of every lane, at least one stride of work; lanes that end are refilled from the feed.
+ *  Cutting work into calls never changes a result.
+ *  @param[out] busy  lanes that still hold an unfinished run: 0 means that the feed is dry and all is done */
+sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64_t steps, int *busy, sgs_error *err);
+
+/** Steps done so far, summed over lanes that held a run (what a rate is computed from). */
+int64_t sgs_trainer_steps(const sgs_trainer *trainer);
+
+/** Drop every unfinished run (their results are lost; the runs can be done again). */
+void sgs_trainer_drop(sgs_trainer *trainer);
+
+/** "x86-64-v4", "x86-64-v3", "x86-64", or "baseline" on other architectures: what create would choose now. */
+const char *sgs_trainer_isa(void);
+
+/** Train one run with the reference: explicit w in R^d, dense orthonormal data by GSL from data_seed, per-sample
+ *  gradients added up, the batches of sgs_batch_members, the stop rule of sgs_stop_reached at the checked steps. O(b d)
+ * a step. Equal to the lane kernel within rounding where the map is not chaotic.
+ *  @param[out] result  as the lane kernel's
+ *  @return SGS_OK; SGS_ENOMEM */
+sgs_status sgs_reference_train(const sgs_job *job, uint64_t data_seed, sgs_result *result, sgs_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

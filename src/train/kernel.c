@@ -1,0 +1,24 @@
+/** @file kernel.c
+ *  The lane kernel for one instruction set: this file is compiled once for each, with SGS_ISA as a suffix of its one
+ *  global name. Same source, same bits: no contraction, no reassociation, no libm, order of every sum written down. */
+#include "train/lanes.h"
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b)  PASTE_(a, b)
+
+#define L 1
+#include "train/kernel_lanes.h"
+#undef L
+#define L 4
+#include "train/kernel_lanes.h"
+#undef L
+#define L 8
+#include "train/kernel_lanes.h"
+#undef L
+#define L 16
+#include "train/kernel_lanes.h"
+#undef L
+
+extern const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[];
+const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {
+    {1, steps_1, sums_1}, {4, steps_4, sums_4}, {8, steps_8, sums_8}, {16, steps_16, sums_16}, {0, NULL, NULL}};

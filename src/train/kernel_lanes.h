@@ -1,0 +1,594 @@
+/** @file kernel_lanes.h
+ *  The kernel's functions for L lanes; included by kernel.c once for each L. Loops over lanes are the vector loops:
+ * gather, arithmetic and scatter stand apart because gcc vectorises a loop that scatters for AVX-512 only. */
+#define NAME(x) PASTE(PASTE(x, _), L)
+#define LANES   for (int l = 0; l < L; l++)
+#ifndef SGS_INLINE
+#define SGS_INLINE static inline __attribute__((always_inline))
+#endif
+
+/** Random words of `blocks` blocks from first[l] on, eight words a block. */
+SGS_INLINE void NAME(fill_words)(sgs_lanes *s, const int64_t *first, int64_t blocks)
+{
+    for (int64_t j = 0; j < blocks; j++) {
+        uint32_t *restrict word = s->word + 8 * j * L;
+#pragma omp simd
+        LANES
+        {
+            const threefry4x64_ctr_t r =
+                sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)(first[l] + j), SGS_SUB_MAIN);
+            for (int w = 0; w < 8; w++)
+                word[w * L + l] = sgs_stream_word(r, w);
+        }
+    }
+}
+
+/** Rare: the lanes whose word for this draw falls into the rejected range draw again. */
+static __attribute__((noinline, cold)) void NAME(redraw)(sgs_lanes *s, const uint32_t *word, int32_t *index,
+                                                         uint32_t range, int64_t step, int32_t draw)
+{
+    LANES
+    {
+        const sgs_key key = {s->key_hi[l], s->key_lo[l]};
+        index[l] = (int32_t)sgs_bounded(key, word[l], range, s->t[l] + step, draw) * L + l;
+    }
+}
+
+/** Floyd's subsets of one step, from m rows of words into m rows of offsets i * L + l. step counts from t[l]. */
+SGS_INLINE void NAME(draw_sparse)(sgs_lanes *s, const uint32_t *restrict word, int32_t *restrict index, int64_t step,
+                                  int32_t m)
+{
+    for (int32_t k = 0; k < m; k++, word += L) {
+        const uint32_t last = (uint32_t)(s->n - m + k), range = last + 1, low = sgs_redraw_below(range);
+        int32_t *restrict row = index + (int64_t)k * L;
+        uint32_t rejected = 0;
+#pragma omp simd reduction(| : rejected)
+        LANES
+        {
+            const uint64_t product = (uint64_t)word[l] * range;
+            row[l] = (int32_t)(product >> 32) * L + l;
+            rejected |= (uint32_t)product < low;
+        }
+        if (__builtin_expect(rejected != 0, 0))
+            NAME(redraw)(s, word, row, range, step, k);
+        if (k == 0)
+            continue;
+        uint32_t taken[L] = {0};
+        for (int32_t j = 0; j < k; j++) {
+            const int32_t *restrict before = index + (int64_t)j * L;
+#pragma omp simd
+            LANES taken[l] |= row[l] == before[l];
+        }
+#pragma omp simd
+        LANES row[l] = taken[l] ? (int32_t)last * L + l : row[l];
+    }
+}
+
+/** Indices for the group of steps that begins now: eight steps, or one where a step has blocks of its own. */
+SGS_INLINE void NAME(fill_sparse)(sgs_lanes *s, int32_t m)
+{
+    int64_t first[L];
+    LANES first[l] = sgs_main_block(s->t[l], m);
+    if (m <= SGS_PACKED_MAX) {
+        NAME(fill_words)(s, first, m);
+        for (int step = 0; step < 8; step++)
+            NAME(draw_sparse)(s, s->word + (int64_t)step * m * L, s->index + (int64_t)step * m * L, step, m);
+    } else {
+        NAME(fill_words)(s, first, (m + 7) / 8);
+        NAME(draw_sparse)(s, s->word, s->index, 0, m);
+    }
+}
+
+/** From D, the drawn points' sum of u^2, to the next scales and sums. Returns whether some lane must go the plain way;
+ *  nothing is changed then. factor: of drawn active u. */
+SGS_INLINE bool NAME(advance)(sgs_lanes *s, const double *restrict drawn, double *restrict factor, bool left_out)
+{
+    double S1[L], R1[L], g1[L], h1[L];
+    uint64_t plain = 0;
+#pragma omp simd reduction(| : plain)
+    LANES
+    {
+        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l], N = S + R;
+        const double D = g * g * drawn[l];
+        const double c = 1.0 - eps * (left_out ? S - D : D), ce = c + eps * (2.0 - N);
+        const double base = left_out ? ce : c, other = left_out ? c : ce;
+        plain |= (uint64_t) !(c >= SGS_FACTOR_MIN) | (uint64_t) !(ce >= SGS_FACTOR_MIN);
+        factor[l] = other / base;
+        S1[l] = base * base * (S - D) + other * other * D;
+        R1[l] = c * c * R;
+        g1[l] = g * base;
+        h1[l] = s->h[l] * c;
+    }
+    if (__builtin_expect(plain != 0, 0))
+        return true;
+#pragma omp simd
+    LANES
+    {
+        s->S[l] = S1[l];
+        s->R[l] = R1[l];
+        s->g[l] = g1[l];
+        if (left_out)
+            s->h[l] = h1[l];
+    }
+    return false;
+}
+
+/** Some lane goes the plain way in this step: that lane by itself, the others as ever, with a factor of 1 for it. */
+static __attribute__((noinline, cold)) void NAME(advance_mixed)(sgs_lanes *s, const double *drawn, double *factor)
+{
+    LANES
+    {
+        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l], N = S + R, D = g * g * drawn[l];
+        const double c = 1.0 - eps * (s->left_out ? S - D : D), ce = c + eps * (2.0 - N);
+        const double base = s->left_out ? ce : c, other = s->left_out ? c : ce;
+        factor[l] = 1.0;
+        if (!(c >= SGS_FACTOR_MIN) || !(ce >= SGS_FACTOR_MIN)) {
+            sgs_lane_plain_step(s, l);
+            continue;
+        }
+        factor[l] = other / base;
+        s->S[l] = base * base * (S - D) + other * other * D;
+        s->R[l] = c * c * R;
+        s->g[l] = g * base;
+        if (s->left_out)
+            s->h[l] = s->h[l] * c;
+    }
+}
+
+/** A step in which the points of index[m][L] are drawn, all different. */
+SGS_INLINE void NAME(step_list)(sgs_lanes *s, const int32_t *restrict index, int32_t m, bool linear, bool left_out)
+{
+    s->rows = index;
+    double drawn[L], factor[L];
+    double *restrict u = s->u, *restrict value = s->value;
+#pragma omp simd
+    LANES drawn[l] = 0.0;
+    for (int32_t k = 0; k < m; k++) {
+#pragma omp simd
+        LANES
+        {
+            const double x = u[index[k * L + l]];
+            const double y = linear || x > 0.0 ? x : 0.0;
+            value[k * L + l] = x;
+            drawn[l] += y * y;
+        }
+    }
+    if (__builtin_expect(NAME(advance)(s, drawn, factor, left_out), 0)) {
+        NAME(advance_mixed)(s, drawn, factor);
+        for (int32_t k = 0; k < m; k++) /* plain lanes have new u, with factor 1 */
+            LANES value[k * L + l] = u[index[k * L + l]];
+    }
+    for (int32_t k = 0; k < m; k++) {
+#pragma omp simd
+        LANES
+        {
+            const double x = value[k * L + l];
+            value[k * L + l] = linear || x > 0.0 ? x * factor[l] : x;
+        }
+#pragma omp simd
+        LANES u[index[k * L + l]] = value[k * L + l];
+    }
+}
+
+/** Scales and sums of a step with repeats: S1, S2 as sums over u. unit: e / c. */
+SGS_INLINE bool NAME(advance_repeats)(sgs_lanes *s, const double *restrict once, const double *restrict twice,
+                                      double *restrict unit)
+{
+    double S1[L], R1[L], g1[L];
+    uint64_t plain = 0;
+#pragma omp simd reduction(| : plain)
+    LANES
+    {
+        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l];
+        const double c = 1.0 - eps * (g * g * once[l]), e = eps * (2.0 - (S + R)), least = c + s->b * e;
+        plain |= (uint64_t) !(c >= SGS_FACTOR_MIN) | (uint64_t) !(least >= SGS_FACTOR_MIN);
+        unit[l] = e / c;
+        S1[l] = c * c * S + 2.0 * c * e * (g * g * once[l]) + e * e * (g * g * twice[l]);
+        R1[l] = c * c * R;
+        g1[l] = g * c;
+    }
+    if (__builtin_expect(plain != 0, 0))
+        return true;
+#pragma omp simd
+    LANES
+    {
+        s->S[l] = S1[l];
+        s->R[l] = R1[l];
+        s->g[l] = g1[l];
+    }
+    return false;
+}
+
+static __attribute__((noinline, cold)) void NAME(advance_repeats_mixed)(sgs_lanes *s, const double *once,
+                                                                        const double *twice, double *unit)
+{
+    LANES
+    {
+        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l];
+        const double c = 1.0 - eps * (g * g * once[l]), e = eps * (2.0 - (S + R)), least = c + s->b * e;
+        unit[l] = 0.0;
+        if (!(c >= SGS_FACTOR_MIN) || !(least >= SGS_FACTOR_MIN)) {
+            sgs_lane_plain_step(s, l);
+            continue;
+        }
+        unit[l] = e / c;
+        s->S[l] = c * c * S + 2.0 * c * e * (g * g * once[l]) + e * e * (g * g * twice[l]);
+        s->R[l] = c * c * R;
+        s->g[l] = g * c;
+    }
+}
+
+/** A step in which the points of index[m][L] are drawn, some perhaps several times. */
+SGS_INLINE void NAME(step_repeats)(sgs_lanes *s, const int32_t *restrict index, int32_t m, bool linear)
+{
+    double once[L], twice[L], unit[L];
+    double *restrict u = s->u, *restrict value = s->value;
+    int32_t *restrict count = s->count;
+    s->rows = index;
+    LANES once[l] = twice[l] = 0.0;
+    for (int32_t k = 0; k < m; k++)
+        LANES count[index[k * L + l]]++;
+    for (int32_t k = 0; k < m; k++) {
+#pragma omp simd
+        LANES
+        {
+            const double x = u[index[k * L + l]], y = linear || x > 0.0 ? x : 0.0;
+            value[k * L + l] = x;
+            once[l] += y * y;
+            twice[l] += count[index[k * L + l]] * (y * y);
+        }
+    }
+    if (__builtin_expect(NAME(advance_repeats)(s, once, twice, unit), 0)) {
+        NAME(advance_repeats_mixed)(s, once, twice, unit);
+        for (int32_t k = 0; k < m; k++) /* plain lanes have new u, with factor 1 */
+            LANES value[k * L + l] = u[index[k * L + l]];
+    }
+    for (int32_t k = 0; k < m; k++) {
+#pragma omp simd
+        LANES
+        {
+            const double x = value[k * L + l];
+            value[k * L + l] = linear || x > 0.0 ? x * (1.0 + count[index[k * L + l]] * unit[l]) : x;
+        }
+    }
+    for (int32_t k = 0; k < m; k++) { /* equal points get equal values */
+        LANES u[index[k * L + l]] = value[k * L + l];
+        LANES count[index[k * L + l]] = 0;
+    }
+}
+
+/** Draws with repeats for the group of steps that begins now. */
+SGS_INLINE void NAME(fill_repeats)(sgs_lanes *s, int32_t m)
+{
+    const bool packed = m <= SGS_PACKED_MAX;
+    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
+    int64_t first[L];
+    LANES first[l] = sgs_main_block(s->t[l], m);
+    NAME(fill_words)(s, first, packed ? m : (m + 7) / 8);
+    for (int32_t r = 0; r < (packed ? 8 * m : m); r++) {
+        const uint32_t *restrict word = s->word + (int64_t)r * L;
+        int32_t *restrict row = s->index + (int64_t)r * L;
+        uint32_t rejected = 0;
+#pragma omp simd reduction(| : rejected)
+        LANES
+        {
+            const uint64_t product = (uint64_t)word[l] * range;
+            row[l] = (int32_t)(product >> 32) * L + l;
+            rejected |= (uint32_t)product < low;
+        }
+        if (__builtin_expect(rejected != 0, 0))
+            NAME(redraw)(s, word, row, range, r / m, r % m);
+    }
+}
+
+/** The permutation of the epoch that begins now, as far as it is used. */
+SGS_INLINE void NAME(fill_shuffled)(sgs_lanes *s)
+{
+    const int32_t used = s->epoch * s->m;
+    int32_t *restrict order = s->index;
+    int64_t first[L], epoch[L];
+    LANES epoch[l] = s->t[l] / s->epoch;
+    LANES first[l] = epoch[l] * (((int64_t)s->n + 7) / 8);
+    NAME(fill_words)(s, first, (used + 7) / 8);
+    for (int32_t i = 0; i < s->n; i++)
+        LANES order[i * L + l] = i * L + l;
+    for (int32_t i = 0; i < used; i++) {
+        const uint32_t *restrict word = s->word + (int64_t)i * L;
+        const uint32_t range = (uint32_t)(s->n - i), low = sgs_redraw_below(range);
+        LANES
+        {
+            const uint64_t product = (uint64_t)word[l] * range;
+            uint32_t x = (uint32_t)(product >> 32);
+            if (__builtin_expect((uint32_t)product < low, 0))
+                x = sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word[l], range, epoch[l], i);
+            const int32_t j = (i + (int32_t)x) * L + l, chosen = order[j];
+            order[j] = order[i * L + l];
+            order[i * L + l] = chosen;
+        }
+    }
+}
+
+/** The points of the window of the step, or those left out, which follow it. */
+SGS_INLINE void NAME(fill_window)(sgs_lanes *s, int32_t m)
+{
+    const int64_t n = s->n, first = (s->t[0] % n * s->b + (s->left_out ? s->b : 0)) % n;
+    for (int32_t k = 0; k < m; k++)
+        LANES s->index[k * L + l] = (int32_t)((first + k) % n) * L + l;
+}
+
+/** Subsets of one step as bits [group][lane]. */
+SGS_INLINE void NAME(fill_dense)(sgs_lanes *s)
+{
+    const sgs_dense dense = s->dense;
+    int64_t first[L];
+    LANES first[l] = s->t[l] * dense.step_blocks;
+    NAME(fill_words)(s, first, dense.step_blocks);
+    for (int32_t g = 0; g < dense.groups; g++) {
+        const uint32_t *restrict word = s->word + (int64_t)g * dense.words * 2 * L;
+        uint64_t *restrict bits = s->bits + (int64_t)g * L;
+        const uint64_t mask = sgs_dense_mask(s->n, g);
+#pragma omp simd
+        LANES bits[l] = 0;
+        for (int32_t j = 0; j < dense.words; j++, word += 2 * L) {
+            const bool either = dense.level >> j & 1;
+#pragma omp simd
+            LANES
+            {
+                const uint64_t w = word[l] | (uint64_t)word[L + l] << 32;
+                bits[l] = either ? bits[l] | w : bits[l] & w;
+            }
+        }
+#pragma omp simd
+        LANES bits[l] &= mask;
+    }
+    LANES
+    {
+        const sgs_key key = {s->key_hi[l], s->key_lo[l]};
+        int32_t size = 0;
+        for (int32_t g = 0; g < dense.groups; g++) {
+            s->scratch[g] = s->bits[(int64_t)g * L + l];
+            size += __builtin_popcountll(s->scratch[g]);
+        }
+        sgs_dense_correct(key, s->t[l], s->scratch, s->n, size, s->m);
+        for (int32_t g = 0; g < dense.groups; g++)
+            s->bits[(int64_t)g * L + l] = s->m == s->b ? s->scratch[g] : ~s->scratch[g] & sgs_dense_mask(s->n, g);
+    }
+}
+
+SGS_INLINE void NAME(add_dense)(const double *restrict u, const uint64_t *restrict bits, int shift,
+                                double *restrict part, bool linear)
+{
+#pragma omp simd
+    LANES
+    {
+        const double x = u[l];
+        const double y = (bits[l] >> shift & 1) && (linear || x > 0.0) ? x : 0.0;
+        part[l] += y * y;
+    }
+}
+
+SGS_INLINE void NAME(step_dense)(sgs_lanes *s, bool linear)
+{
+    double part[4][L], drawn[L], factor[L];
+    double *restrict u = s->u;
+    const int32_t n = s->n;
+    for (int k = 0; k < 4; k++)
+        LANES part[k][l] = 0.0;
+    for (int32_t g = 0; g < s->dense.groups; g++) {
+        const uint64_t *bits = s->bits + (int64_t)g * L;
+        const int32_t first = 64 * g, end = n - first < 64 ? n - first : 64;
+        int32_t i = 0;
+        for (; i + 4 <= end; i += 4)
+            for (int k = 0; k < 4; k++)
+                NAME(add_dense)(u + (int64_t)(first + i + k) * L, bits, i + k, part[k], linear);
+        for (; i < end; i++)
+            NAME(add_dense)(u + (int64_t)(first + i) * L, bits, i, part[i % 4], linear);
+    }
+#pragma omp simd
+    LANES drawn[l] = (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
+    if (__builtin_expect(NAME(advance)(s, drawn, factor, false), 0))
+        NAME(advance_mixed)(s, drawn, factor);
+    for (int32_t i = 0; i < n; i++) {
+        const uint64_t *restrict bits = s->bits + (int64_t)(i / 64) * L;
+        double *restrict row = u + (int64_t)i * L;
+#pragma omp simd
+        LANES
+        {
+            const double x = row[l];
+            row[l] = (bits[l] >> (i % 64) & 1) && (linear || x > 0.0) ? x * factor[l] : x;
+        }
+    }
+}
+
+/** Full batch: the scales alone move, and S and R are computed from them, so that nothing drifts. */
+SGS_INLINE bool NAME(step_full)(sgs_lanes *s)
+{
+    double g1[L], h1[L];
+    uint64_t plain = 0;
+#pragma omp simd reduction(| : plain)
+    LANES
+    {
+        const double S = s->S[l], eps = s->eps[l], N = S + s->R[l];
+        const double c = 1.0 - eps * S, ce = c + eps * (2.0 - N), h = s->h[l] * c;
+        plain |= (uint64_t) !(c >= SGS_FACTOR_MIN) | (uint64_t) !(ce >= SGS_FACTOR_MIN);
+        g1[l] = s->g[l] * ce;
+        h1[l] = h > SGS_INACTIVE_SCALE_MIN ? h : SGS_INACTIVE_SCALE_MIN;
+    }
+    if (__builtin_expect(plain != 0, 0))
+        return true;
+#pragma omp simd
+    LANES
+    {
+        s->g[l] = g1[l];
+        s->h[l] = h1[l];
+        s->S[l] = g1[l] * g1[l] * s->S0[l];
+        s->R[l] = h1[l] * h1[l] * s->R0[l];
+    }
+    return false;
+}
+
+static __attribute__((noinline, cold)) void NAME(step_full_mixed)(sgs_lanes *s)
+{
+    LANES
+    {
+        const double S = s->S[l], eps = s->eps[l], N = S + s->R[l];
+        const double c = 1.0 - eps * S, ce = c + eps * (2.0 - N), h = s->h[l] * c;
+        if (!(c >= SGS_FACTOR_MIN) || !(ce >= SGS_FACTOR_MIN)) {
+            sgs_lane_plain_step(s, l);
+            continue;
+        }
+        s->g[l] = s->g[l] * ce;
+        s->h[l] = h > SGS_INACTIVE_SCALE_MIN ? h : SGS_INACTIVE_SCALE_MIN;
+        s->S[l] = s->g[l] * s->g[l] * s->S0[l];
+        s->R[l] = s->h[l] * s->h[l] * s->R0[l];
+    }
+}
+
+/** Every eighth step: keep scales and the rest in range. */
+SGS_INLINE void NAME(hold_range)(sgs_lanes *s)
+{
+    uint64_t out = 0;
+#pragma omp simd reduction(| : out)
+    LANES
+    {
+        out |= (uint64_t) !(s->g[l] >= 1.0 / SGS_SCALE_SPAN) | (uint64_t) !(s->g[l] <= SGS_SCALE_SPAN);
+        s->h[l] = s->h[l] > SGS_INACTIVE_SCALE_MIN ? s->h[l] : SGS_INACTIVE_SCALE_MIN;
+        s->R[l] = s->R[l] > 0.0 && s->R[l] < SGS_REST_MIN ? SGS_REST_MIN : s->R[l];
+    }
+    if (__builtin_expect(out != 0, 0))
+        LANES if (!(s->g[l] >= 1.0 / SGS_SCALE_SPAN) || !(s->g[l] <= SGS_SCALE_SPAN)) sgs_lane_fold(s, l);
+}
+
+/** The rows of the present step, filled if they are not there yet. Position in a group of eight steps, in an epoch and
+ * in the cycle of windows is the same in every lane. */
+SGS_INLINE const int32_t *NAME(rows_of_step)(sgs_lanes *s, int32_t m, sgs_draw draw)
+{
+    const bool packed = m <= SGS_PACKED_MAX;
+    const int64_t group = draw == SGS_DRAW_SHUFFLED ? s->epoch : draw != SGS_DRAW_WINDOW && packed ? 8 : 1;
+    const int64_t phase = group == 1 ? 0 : s->t[0] % group;
+    if (phase == 0 || !s->filled) {
+        LANES s->t[l] -= phase;
+        if (draw == SGS_DRAW_SPARSE)
+            NAME(fill_sparse)(s, m);
+        else if (draw == SGS_DRAW_REPEATS)
+            NAME(fill_repeats)(s, m);
+        else if (draw == SGS_DRAW_SHUFFLED)
+            NAME(fill_shuffled)(s);
+        else
+            NAME(fill_window)(s, m);
+        LANES s->t[l] += phase;
+        s->filled = true;
+    }
+    return s->index + phase * m * L;
+}
+
+SGS_INLINE void NAME(step_end)(sgs_lanes *s)
+{
+#pragma omp simd
+    LANES s->t[l]++;
+    if (s->t[0] % 8 == 0)
+        NAME(hold_range)(s);
+}
+
+SGS_INLINE void NAME(steps_list)(sgs_lanes *s, int64_t count, int32_t m, bool linear, bool left_out)
+{
+    for (int64_t done = 0; done < count; done++) {
+        NAME(step_list)(s, NAME(rows_of_step)(s, m, s->draw), m, linear, left_out);
+        NAME(step_end)(s);
+    }
+}
+
+SGS_INLINE void NAME(steps_repeats)(sgs_lanes *s, int64_t count, bool linear)
+{
+    for (int64_t done = 0; done < count; done++) {
+        NAME(step_repeats)(s, NAME(rows_of_step)(s, s->m, SGS_DRAW_REPEATS), s->m, linear);
+        NAME(step_end)(s);
+    }
+}
+
+SGS_INLINE void NAME(steps_dense)(sgs_lanes *s, int64_t count, bool linear)
+{
+    for (int64_t done = 0; done < count; done++) {
+        NAME(fill_dense)(s);
+        NAME(step_dense)(s, linear);
+        NAME(step_end)(s);
+    }
+}
+
+SGS_INLINE void NAME(steps_full)(sgs_lanes *s, int64_t count)
+{
+    for (int64_t done = 0; done < count; done++) {
+        if (NAME(step_full)(s))
+            NAME(step_full_mixed)(s);
+        NAME(step_end)(s);
+    }
+}
+
+/** One drawn point is the most frequent case and has loops of its own. */
+SGS_INLINE void NAME(steps_of)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
+{
+    if (s->m == 1)
+        NAME(steps_list)(s, count, 1, linear, left_out);
+    else
+        NAME(steps_list)(s, count, s->m, linear, left_out);
+}
+
+static void NAME(steps)(sgs_lanes *s, int64_t count)
+{
+    const bool linear = s->activation == SGS_LINEAR;
+    if (s->draw == SGS_DRAW_NONE)
+        NAME(steps_full)(s, count);
+    else if (s->draw == SGS_DRAW_REPEATS)
+        linear ? NAME(steps_repeats)(s, count, true) : NAME(steps_repeats)(s, count, false);
+    else if (s->draw == SGS_DRAW_DENSE)
+        linear ? NAME(steps_dense)(s, count, true) : NAME(steps_dense)(s, count, false);
+    else if (linear)
+        s->left_out ? NAME(steps_of)(s, count, true, true) : NAME(steps_of)(s, count, true, false);
+    else
+        s->left_out ? NAME(steps_of)(s, count, false, true) : NAME(steps_of)(s, count, false, false);
+}
+
+SGS_INLINE void NAME(add_active)(const double *restrict u, double *restrict part, double *restrict largest, bool linear)
+{
+#pragma omp simd
+    LANES
+    {
+        const double x = linear || u[l] > 0.0 ? u[l] : 0.0, q = x * x;
+        part[l] += q;
+        largest[l] = q > largest[l] ? q : largest[l];
+    }
+}
+
+SGS_INLINE void NAME(sums_of)(sgs_lanes *s, bool linear)
+{
+    double part[4][L], largest[L];
+    const int32_t n = s->n;
+    int32_t i = 0;
+    for (int k = 0; k < 4; k++)
+        LANES part[k][l] = 0.0;
+    LANES largest[l] = 0.0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            NAME(add_active)(s->u + (int64_t)(i + k) * L, part[k], largest, linear);
+    for (; i < n; i++)
+        NAME(add_active)(s->u + (int64_t)i * L, part[i % 4], largest, linear);
+#pragma omp simd
+    LANES
+    {
+        s->S[l] = s->g[l] * s->g[l] * ((part[0][l] + part[1][l]) + (part[2][l] + part[3][l]));
+        s->largest[l] = largest[l];
+    }
+}
+
+static void NAME(sums)(sgs_lanes *s)
+{
+    if (s->draw == SGS_DRAW_NONE)
+        return; /* S comes from the scale, and u does not move */
+    if (s->activation == SGS_LINEAR)
+        NAME(sums_of)(s, true);
+    else
+        NAME(sums_of)(s, false);
+}
+
+#undef NAME
+#undef LANES

@@ -1,0 +1,262 @@
+/** @file trainer.c
+ *  Runs in lanes from start to end: refill, check, finish. See lanes.h for what a lane is.
+ *
+ *  Lanes are in phase: `phase` steps lie behind the last stride boundary in all of them. At a boundary lanes are
+ * checked and refilled; a lane that ends elsewhere (divergence, max_steps) stays idle until the next one. */
+#include "sgdsweep/train.h"
+#include "train/lanes.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Norms at the last checks: enough for those of the last tenth of a run, of which there are at most nine. */
+enum { CHECKS_KEPT = 16 };
+
+/** History of one lane's run. */
+typedef struct lane_run {
+    sgs_job job;
+    bool busy;
+    int64_t next_check, steps_norm, steps_sparse;
+    int64_t check_t[CHECKS_KEPT];
+    double check_N[CHECKS_KEPT];
+    int checks;
+} lane_run;
+
+struct sgs_trainer {
+    sgs_lanes *lanes;
+    sgs_run shape;
+    int64_t stride, sum_stride, phase, steps;
+    int busy;
+    double *end, *start; /* [n] each */
+    lane_run run[SGS_LANES_MAX];
+};
+
+/** Lanes for a number of runs. For large n fewer, so that the coordinates stay near. */
+static int lanes_for(const sgs_run *shape, int64_t runs)
+{
+    const int64_t most = shape->n > 16384 ? 4 : 16;
+    return (int)(runs < most ? runs : most);
+}
+
+sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **trainer, sgs_error *err)
+{
+    *trainer = NULL;
+    const sgs_kernel *kernel;
+    sgs_status status = sgs_kernel_choose(lanes_for(shape, runs), &kernel, err);
+    if (status)
+        return status;
+    sgs_trainer *tr = calloc(1, sizeof *tr);
+    if (!tr)
+        return sgs_fail(err, SGS_ENOMEM, "no memory for a trainer");
+    tr->shape = *shape;
+    tr->stride = sgs_check_stride(shape);
+    tr->sum_stride = sgs_sum_stride(shape);
+    tr->end = malloc((size_t)shape->n * sizeof *tr->end);
+    tr->start = malloc((size_t)shape->n * sizeof *tr->start);
+    status = tr->end && tr->start ? sgs_lanes_create(shape, kernel, &tr->lanes, err)
+                                  : sgs_fail(err, SGS_ENOMEM, "no memory for a trainer at n = %d", shape->n);
+    if (status)
+        sgs_trainer_destroy(tr);
+    else
+        *trainer = tr;
+    return status;
+}
+
+void sgs_trainer_destroy(sgs_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    sgs_lanes_destroy(trainer->lanes);
+    free(trainer->end);
+    free(trainer->start);
+    free(trainer);
+}
+
+int64_t sgs_trainer_steps(const sgs_trainer *trainer)
+{
+    return trainer->steps;
+}
+
+static void release(sgs_trainer *tr, int l)
+{
+    tr->run[l].busy = false;
+    tr->busy--;
+    sgs_lane_clear(tr->lanes, l);
+}
+
+void sgs_trainer_drop(sgs_trainer *trainer)
+{
+    for (int l = 0; l < trainer->lanes->lanes; l++)
+        if (trainer->run[l].busy)
+            release(trainer, l);
+    trainer->phase = 0;
+    trainer->lanes->filled = false;
+}
+
+/** History at step t with norm N, from the checks kept. */
+static sgs_history history_at(const lane_run *r, int64_t t, double N)
+{
+    sgs_history history = {t, r->steps_norm, r->steps_sparse, N, N};
+    const int kept = r->checks < CHECKS_KEPT ? r->checks : CHECKS_KEPT;
+    for (int k = 0; k < kept; k++) {
+        if (10 * r->check_t[k] < 9 * t) /* no overflow: steps are at most 2^53 */
+            continue;
+        history.norm2_min = fmin(history.norm2_min, r->check_N[k]);
+        history.norm2_max = fmax(history.norm2_max, r->check_N[k]);
+    }
+    return history;
+}
+
+/** The run of lane l is over at step t with its point in tr->end: measure, hand over, free the lane. */
+static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status status, double outside)
+{
+    lane_run *r = &tr->run[l];
+    const sgs_run *run = &r->job.run;
+    const int64_t t = status == SGS_RUN_DIVERGED ? tr->lanes->diverged_at[l] : tr->lanes->t[l];
+    double start_outside;
+    sgs_start(run, tr->start, &start_outside);
+    const sgs_point end = {tr->end, outside}, start = {tr->start, start_outside};
+    const double N = sgs_point_S(run, end) + sgs_point_R(run, end);
+    const sgs_history history = history_at(r, t, N);
+    sgs_result result;
+    sgs_measure_run(run, &r->job.stop, status, end, start, &history, &result);
+    feed->done(feed->context, &r->job, &result, end);
+    release(tr, l);
+}
+
+/** A diverged run has no end point: NaN stands for it. */
+static void finish_diverged(sgs_trainer *tr, const sgs_feed *feed, int l)
+{
+    for (int32_t i = 0; i < tr->shape.n; i++)
+        tr->end[i] = NAN;
+    finish(tr, feed, l, SGS_RUN_DIVERGED, NAN);
+}
+
+static void finish_here(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status status)
+{
+    double outside;
+    sgs_lane_read(tr->lanes, l, tr->end, &outside);
+    finish(tr, feed, l, status, outside);
+}
+
+static double max_share(const sgs_lanes *s, int l)
+{
+    const double g = s->g[l], h = s->two_scales ? s->h[l] : g;
+    return fmax(g * g * s->largest[l], h * h * s->largest_inactive[l]) / (s->S[l] + s->R[l]);
+}
+
+/** The check of lane l at its step t: bookkeeping, then the stop rule. */
+static void check(sgs_trainer *tr, const sgs_feed *feed, int l)
+{
+    sgs_lanes *s = tr->lanes;
+    lane_run *r = &tr->run[l];
+    const double S = s->S[l], R = s->R[l], N = S + R, tol = r->job.stop.tol;
+    const int64_t t = s->t[l];
+    r->check_t[r->checks % CHECKS_KEPT] = t;
+    r->check_N[r->checks++ % CHECKS_KEPT] = N;
+    if (r->steps_norm < 0 && S >= 0.8)
+        r->steps_norm = t;
+    if (r->steps_sparse < 0 && max_share(s, l) >= 0.99)
+        r->steps_sparse = t;
+    if (!(N <= SGS_NORM2_DIVERGED)) {
+        s->diverged_at[l] = t;
+        finish_diverged(tr, feed, l);
+        return;
+    }
+    if (sgs_is_dead(S, R, tol) || sgs_may_be_minimum(&r->job.run, S, R, tol)) {
+        sgs_run_status status;
+        double outside;
+        sgs_lane_read(s, l, tr->end, &outside);
+        if (sgs_stop_reached(&r->job.run, tol, (sgs_point){tr->end, outside}, &status)) {
+            finish(tr, feed, l, status, outside);
+            return;
+        }
+    }
+    if (N > 2.0) /* active coordinates shrink without the scale: keep them above the floor */
+        sgs_lane_fold(s, l);
+    r->next_check = sgs_check_next(t, tr->stride);
+}
+
+/** After some steps: runs that diverged, checks that are due, runs at max_steps. In this order: a check at the last
+ * step counts, and a diverged lane has no point to check. */
+static void look(sgs_trainer *tr, const sgs_feed *feed)
+{
+    sgs_lanes *s = tr->lanes;
+    if (tr->phase % tr->sum_stride == 0)
+        s->kernel->sums(s);
+    for (int l = 0; l < s->lanes; l++) {
+        const lane_run *r = &tr->run[l];
+        if (r->busy && s->diverged_at[l] >= 0)
+            finish_diverged(tr, feed, l);
+        if (r->busy && s->t[l] == r->next_check)
+            check(tr, feed, l);
+        if (r->busy && s->t[l] >= r->job.stop.max_steps)
+            finish_here(tr, feed, l, SGS_RUN_MAX_STEPS);
+    }
+}
+
+/** Put new runs into idle lanes; a run may end at its start. Returns false when the feed is dry. */
+static bool refill(sgs_trainer *tr, const sgs_feed *feed)
+{
+    for (int l = 0; l < tr->lanes->lanes; l++) {
+        lane_run *r = &tr->run[l];
+        while (!r->busy) {
+            if (!feed->next(feed->context, &r->job))
+                return false;
+            double outside;
+            sgs_start(&r->job.run, tr->start, &outside);
+            sgs_lane_load(tr->lanes, l, &r->job.run, (sgs_point){tr->start, outside}, 0);
+            r->busy = true;
+            tr->busy++;
+            r->next_check = 0;
+            r->steps_norm = r->steps_sparse = -1;
+            r->checks = 0;
+            check(tr, feed, l);
+            if (r->busy && r->job.stop.max_steps == 0)
+                finish_here(tr, feed, l, SGS_RUN_MAX_STEPS);
+        }
+    }
+    return true;
+}
+
+/** Steps until something happens to some lane: the next boundary that matters, or max_steps. */
+static int64_t quiet_steps(const sgs_trainer *tr)
+{
+    const sgs_lanes *s = tr->lanes;
+    int64_t count = INT64_MAX;
+    if (s->draw != SGS_DRAW_NONE) {
+        const int64_t sum = tr->sum_stride - tr->phase % tr->sum_stride, boundary = tr->stride - tr->phase;
+        count = sum < boundary ? sum : boundary;
+    }
+    for (int l = 0; l < s->lanes; l++) {
+        if (!tr->run[l].busy)
+            continue;
+        const int64_t end = tr->run[l].job.stop.max_steps, due = tr->run[l].next_check;
+        const int64_t left = (end < due ? end : due) - s->t[l];
+        count = left < count ? left : count;
+    }
+    return count;
+}
+
+sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64_t steps, int *busy, sgs_error *err)
+{
+    (void)err;
+    bool dry = false;
+    for (int64_t done = 0; done < steps;) {
+        if (trainer->busy == 0)
+            trainer->phase = 0;
+        if (trainer->phase == 0 && !dry && trainer->busy < trainer->lanes->lanes)
+            dry = !refill(trainer, feed);
+        if (trainer->busy == 0)
+            break;
+        const int64_t left = steps - done < trainer->stride ? trainer->stride : steps - done;
+        const int64_t quiet = quiet_steps(trainer), count = quiet < left ? quiet : left;
+        trainer->lanes->kernel->steps(trainer->lanes, count);
+        trainer->phase = (trainer->phase + count) % trainer->stride;
+        trainer->steps += count * trainer->busy;
+        done += count;
+        look(trainer, feed);
+    }
+    *busy = trainer->busy;
+    return SGS_OK;
+}

@@ -1,0 +1,5 @@
+sgs_test(test_measures property LINKS sgs_model PkgConfig::GSL)
+sgs_test(test_stop_rule property LINKS sgs_model PkgConfig::GSL)
+sgs_test(test_reference property LINKS sgs_train PkgConfig::GSL)
+sgs_test(test_trainers_agree property LINKS sgs_train PkgConfig::GSL)
+sgs_test(test_lanes property LINKS sgs_train)
