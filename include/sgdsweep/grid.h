@@ -1,0 +1,123 @@
+/** @file grid.h
+ *  The grid: axes of a sweep read from a YAML file, and the one numbering of its runs.
+ *
+ *  A run is an index. The axes are activation, sampling, dimension, batch, step_value, seed, in this order, seed varies
+ *  fastest, and the C-order index over them numbers every run. A cell is one point of all axes but seed; a strip is one
+ *  point of (activation, sampling, dimension, batch): its runs share d, n and b and are contiguous.
+ *  Nothing is collective; a grid is immutable after parsing and may be read by many threads.
+ *
+ *  The file is one YAML (or JSON) mapping in UTF-8, up to 16 MiB:
+ *
+ *      key         accepted                                                                 default
+ *      activation  linear, relu; one or a list                                              [linear, relu]
+ *      sampling    without_replacement                                                      without_replacement
+ *      dimension   whole numbers 1 .. 2^31-1: one, a list or a range                        required
+ *      samples     one expression in d with 1 <= n <= d at every dimension                  d
+ *      batch_size  expressions in n, "full" for n: one or a list; or a range                required
+ *      step_size   numbers 1e-290 .. 1e290: one, a list or a range, eta itself; all of it   required
+ *                  below {scaled_by_batch: ...}: eps
+ *      seed        whole numbers 0 .. 2^53-1: one, a list or {first: F, count: C}           required
+ *      init        {distribution: gaussian, sphere or ones; scale: SGS_SCALE_MIN .. MAX;    gaussian, 0.1, own
+ *                  seed: own or one number, not with ones}
+ *      batches     own, common                                                              own
+ *      stop        {max_steps: auto or 1 .. 2^53; tol: 0 .. 0.01}                           auto, 1e-6
+ *      record      none                                                                     none
+ *      weights     none, final                                                              none
+ *
+ *  A range is {linear: [low, high], points: k} or {log: [low, high], points: k}, 2 <= k <= 10^6: its ends as
+ *  written, the points between rounded to 12 significant digits, or to the nearest whole number where these are
+ *  asked for. Whole numbers are plain decimal digits (no 1e3, 0x10, 1_000, 007, no quotes). Expressions are whole
+ *  numbers, one variable, + - * / and parentheses, computed exactly and rounded down once at the end. An axis holds
+ *  no value twice: numbers by value, batch sizes by their spelling without blanks (n/2 and 2 are two). Unknown keys
+ *  and keys given twice are refused; anchors and aliases work; tags and several documents are refused. */
+#ifndef SGDSWEEP_GRID_H
+#define SGDSWEEP_GRID_H
+
+#include "sgdsweep/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sgs_grid sgs_grid;
+
+typedef enum sgs_axis {
+    SGS_AXIS_ACTIVATION,
+    SGS_AXIS_SAMPLING,
+    SGS_AXIS_DIMENSION,
+    SGS_AXIS_BATCH,
+    SGS_AXIS_STEP_VALUE,
+    SGS_AXIS_SEED,
+    SGS_AXES
+} sgs_axis;
+
+/** "activation", "sampling", "dimension", "batch", "step_value", "seed". */
+const char *sgs_axis_name(sgs_axis axis);
+
+/** Position on every axis. */
+typedef struct sgs_coordinates {
+    int64_t at[SGS_AXES];
+} sgs_coordinates;
+
+/** Read a grid file. On error the text is "FILE:LINE:COLUMN: what, the value, what is accepted".
+ *  @return SGS_OK; SGS_EINVAL; SGS_EIO: cannot be read; SGS_ENOMEM */
+sgs_status sgs_grid_read(const char *path, sgs_grid **grid, sgs_error *err);
+
+/** The same from text; name stands for the file in error texts. */
+sgs_status sgs_grid_parse(const char *text, size_t size, const char *name, sgs_grid **grid, sgs_error *err);
+
+void sgs_grid_destroy(sgs_grid *grid);
+
+/** The text as it was given, NUL-terminated. Borrowed. */
+const char *sgs_grid_source(const sgs_grid *grid);
+
+/** The canonical text: a grid file itself, all defaults spelled out, numbers with 17 digits, in axis order; parsing it
+ *  gives the same grid and the same canonical text. Borrowed. */
+const char *sgs_grid_canonical(const sgs_grid *grid);
+
+/** XXH3-128 of the canonical text. */
+sgs_key sgs_grid_digest(const sgs_grid *grid);
+
+/** The first difference between two grids in words ("step_size: 0.1 here, 0.2 there"), into text; false if none. */
+bool sgs_grid_difference(const sgs_grid *here, const sgs_grid *there, char *text, size_t size);
+
+/** Number of points on an axis; product of all: number of runs, below 2^53. */
+int64_t sgs_grid_axis_size(const sgs_grid *grid, sgs_axis axis);
+int64_t sgs_grid_runs(const sgs_grid *grid);
+
+/** Values on the axes. batch label: what the grid said ("n/2", "full"), borrowed. */
+sgs_activation sgs_grid_activation(const sgs_grid *grid, int64_t at);
+sgs_sampling sgs_grid_sampling(const sgs_grid *grid, int64_t at);
+int32_t sgs_grid_dimension(const sgs_grid *grid, int64_t at);
+const char *sgs_grid_batch_label(const sgs_grid *grid, int64_t at);
+double sgs_grid_step_value(const sgs_grid *grid, int64_t at);
+int64_t sgs_grid_seed(const sgs_grid *grid, int64_t at);
+
+/** true: step_value is eps = eta / b; false: it is eta. */
+bool sgs_grid_step_scaled(const sgs_grid *grid);
+
+/** n of a dimension; b of (dimension, batch), or 0 where the expression does not fit (b < 1 or b > n). */
+int32_t sgs_grid_samples(const sgs_grid *grid, int64_t dimension_at);
+int32_t sgs_grid_batch_size(const sgs_grid *grid, int64_t dimension_at, int64_t batch_at);
+
+/** eps of a cell: the step value itself if scaled, else fl(step value / b). b >= 1. */
+double sgs_grid_eps(const sgs_grid *grid, int32_t b, int64_t step_at);
+
+double sgs_grid_tol(const sgs_grid *grid);
+bool sgs_grid_keeps_weights(const sgs_grid *grid); /**< weights: final */
+
+/** Index <-> coordinates, 0 <= index < runs. */
+void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at);
+int64_t sgs_grid_index(const sgs_grid *grid, const sgs_coordinates *at);
+
+/** What run `index` is and when it stops. false: it is skipped (b does not fit), run and stop are not written. */
+bool sgs_grid_run(const sgs_grid *grid, int64_t index, sgs_run *run, sgs_stop *stop);
+
+/** Number of strips, and the runs of one: [first, first + count), the same count for all. */
+int64_t sgs_grid_strips(const sgs_grid *grid);
+void sgs_grid_strip(const sgs_grid *grid, int64_t strip, int64_t *first, int64_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

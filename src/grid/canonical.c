@@ -1,0 +1,101 @@
+/** @file canonical.c
+ *  The canonical text: what a grid is, in one spelling. One line a key, always the same keys in the same order; its
+ * digest names the grid in results files, so every change here changes digests. */
+#include "grid_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *separator(int64_t i)
+{
+    return i ? ", " : "";
+}
+
+static void write_names(FILE *out, const sgs_grid *grid)
+{
+    fputs("activation: [", out);
+    for (int64_t i = 0; i < grid->size[SGS_AXIS_ACTIVATION]; i++) {
+        fprintf(out, "%s%s", separator(i), sgs_activation_name(grid->activation[i]));
+    }
+    fputs("]\nsampling: [", out);
+    for (int64_t i = 0; i < grid->size[SGS_AXIS_SAMPLING]; i++) {
+        fprintf(out, "%s%s", separator(i), sgs_sampling_name(grid->sampling[i]));
+    }
+    fputs("]\n", out);
+}
+
+static void write_shapes(FILE *out, const sgs_grid *grid)
+{
+    fputs("dimension: [", out);
+    for (int64_t i = 0; i < grid->size[SGS_AXIS_DIMENSION]; i++) {
+        fprintf(out, "%s%d", separator(i), (int)grid->dimension[i]);
+    }
+    fprintf(out, "]\nsamples: %s\nbatch_size: [", grid->samples_label);
+    for (int64_t i = 0; i < grid->size[SGS_AXIS_BATCH]; i++) {
+        fprintf(out, "%s%s", separator(i), grid->batch_label[i]);
+    }
+    fputs("]\n", out);
+}
+
+static void write_steps(FILE *out, const sgs_grid *grid)
+{
+    fputs(grid->step_scaled ? "step_size: {scaled_by_batch: [" : "step_size: [", out);
+    for (int64_t i = 0; i < grid->size[SGS_AXIS_STEP_VALUE]; i++) {
+        fprintf(out, "%s%.17g", separator(i), grid->step_value[i]);
+    }
+    fputs(grid->step_scaled ? "]}\n" : "]\n", out);
+}
+
+static void write_seeds(FILE *out, const sgs_grid *grid)
+{
+    int64_t count = grid->size[SGS_AXIS_SEED];
+    if (!grid->seed) {
+        fprintf(out, "seed: {first: %lld, count: %lld}\n", (long long)grid->seed_first, (long long)count);
+        return;
+    }
+    fputs("seed: [", out);
+    for (int64_t i = 0; i < count; i++) {
+        fprintf(out, "%s%lld", separator(i), (long long)grid->seed[i]);
+    }
+    fputs("]\n", out);
+}
+
+/** A number, or the word that stands for a negative one. */
+static void write_or_word(FILE *out, int64_t value, const char *word)
+{
+    if (value < 0) {
+        fputs(word, out);
+    } else {
+        fprintf(out, "%lld", (long long)value);
+    }
+}
+
+static void write_settings(FILE *out, const sgs_grid *grid)
+{
+    fprintf(out, "init: {distribution: %s, scale: %.17g, seed: ", sgs_init_name(grid->init), grid->scale);
+    write_or_word(out, grid->init_seed, "own");
+    fprintf(out, "}\nbatches: %s\nstop: {max_steps: ", grid->batches_common ? "common" : "own");
+    write_or_word(out, grid->max_steps, "auto");
+    fprintf(out, ", tol: %.17g}\nrecord: none\nweights: %s\n", grid->tol, grid->weights_final ? "final" : "none");
+}
+
+sgs_status sgs_grid_make_canonical(sgs_grid *grid)
+{
+    size_t size = 0;
+    FILE *out = open_memstream(&grid->canonical, &size);
+    if (!out) {
+        return SGS_ENOMEM;
+    }
+    write_names(out, grid);
+    write_shapes(out, grid);
+    write_steps(out, grid);
+    write_seeds(out, grid);
+    write_settings(out, grid);
+    bool failed = ferror(out);
+    if (fclose(out) || failed) {
+        return SGS_ENOMEM;
+    }
+    grid->digest = sgs_key_of(grid->canonical, size);
+    return SGS_OK;
+}

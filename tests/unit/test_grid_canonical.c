@@ -1,0 +1,256 @@
+/** @file test_grid_canonical.c
+ *  The canonical text: its exact form, and that parsing it gives the same text and the same grid, over random grids.
+ * The random test prints its seed and takes one from SGDSWEEP_TEST_SEED. */
+#include "sgdsweep/grid.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static sgs_grid *parse(const char *text)
+{
+    sgs_grid *grid = NULL;
+    sgs_error err = {""};
+    if (sgs_grid_parse(text, strlen(text), "g.yaml", &grid, &err)) {
+        fail_msg("refused: %s\n%s", err.text, text);
+    }
+    return grid;
+}
+
+static void exact_form(void **state)
+{
+    (void)state;
+    sgs_grid *grid = parse("weights: final\nseed: [4, 5, 6]\nstep_size: {scaled_by_batch: [0.05, 0.5]}\n"
+                           "batch_size: [1, n / 4, full]\ndimension: [16, 64]\nactivation: relu\n"
+                           "init: {distribution: sphere, seed: 9}\nstop: {max_steps: 77}\nbatches: common\n");
+    static const char expected[] = "activation: [relu]\n"
+                                   "sampling: [without_replacement]\n"
+                                   "dimension: [16, 64]\n"
+                                   "samples: d\n"
+                                   "batch_size: [1, n/4, full]\n"
+                                   "step_size: {scaled_by_batch: [0.050000000000000003, 0.5]}\n"
+                                   "seed: {first: 4, count: 3}\n"
+                                   "init: {distribution: sphere, scale: 0.10000000000000001, seed: 9}\n"
+                                   "batches: common\n"
+                                   "stop: {max_steps: 77, tol: 9.9999999999999995e-07}\n"
+                                   "record: none\n"
+                                   "weights: final\n";
+    assert_string_equal(sgs_grid_canonical(grid), expected);
+    assert_true(sgs_key_equal(sgs_grid_digest(grid), sgs_key_of(expected, strlen(expected))));
+    sgs_grid_destroy(grid);
+}
+
+static uint64_t random_state;
+
+/** splitmix64 */
+static uint64_t next_random(void)
+{
+    uint64_t z = random_state += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+static int below(int n)
+{
+    return (int)(next_random() % (uint64_t)n);
+}
+
+static const char *pick(const char *const *words, int count)
+{
+    return words[below(count)];
+}
+
+static double random_step(void)
+{
+    double mantissa = 1 + (double)(next_random() >> 11) * 0x1p-53;
+    for (int i = below(60); i > 0; i--) {
+        mantissa /= 8;
+    }
+    return mantissa;
+}
+
+static void write_steps(FILE *out)
+{
+    bool scaled = below(2);
+    fputs(scaled ? "step_size: {scaled_by_batch: " : "step_size: ", out);
+    if (below(3) == 0) {
+        double low = random_step();
+        fprintf(out, "{%s: [%.17g, %.17g], points: %d}", below(2) ? "log" : "linear", low, low * (2 + below(100)),
+                2 + below(20));
+    } else {
+        int count = 1 + below(5);
+        for (int i = 0; i < count; i++) {
+            fprintf(out, "%s%.17g", i ? ", " : "[", random_step());
+        }
+        fputs("]", out);
+    }
+    fputs(scaled ? "}\n" : "\n", out);
+}
+
+static void write_seeds(FILE *out)
+{
+    if (below(2)) {
+        fprintf(out, "seed: {first: %d, count: %d}\n", below(1000), 1 + below(1000));
+        return;
+    }
+    int count = 1 + below(6);
+    int64_t seed = below(5);
+    fprintf(out, "seed: [%lld", (long long)seed);
+    for (int i = 1; i < count; i++) {
+        seed += 1 + below(3);
+        fprintf(out, ", %lld", (long long)seed);
+    }
+    fputs("]\n", out);
+}
+
+/** A random valid grid file. Free it. */
+static char *random_text(void)
+{
+    static const char *const activations[] = {"linear", "relu", "[linear, relu]", "[relu, linear]", "[relu]"};
+    static const char *const dimensions[] = {"7", "[16, 64, 256]", "{linear: [10, 90], points: 9}",
+                                             "{log: [8, 2048], points: 5}", "[100, 8]"};
+    static const char *const samples[] = {"d", "d/2", "d - 3", "(2*d+1)/3", "5", "'d/1'"};
+    static const char *const batches[] = {"1",
+                                          "[1, 2, n/4, n/2, n-1, n]",
+                                          "full",
+                                          "[n, full, 2 * n / 3, n-n/2]",
+                                          "{linear: [1, 5], points: 5}",
+                                          "[\"(n - 1) / 2\", '3', 4]"};
+    static const char *const inits[] = {
+        "{}",          "{scale: 1e-3}", "{distribution: sphere, seed: 12}", "{distribution: ones, scale: 0.3}",
+        "{seed: own}", "{scale: 1e-50}"};
+    static const char *const stops[] = {"{}", "{tol: 0}", "{max_steps: 123}", "{max_steps: auto, tol: 0.01}",
+                                        "{tol: 3.3e-9, max_steps: 9007199254740992}"};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    fprintf(out, "dimension: %s\nbatch_size: %s\n", pick(dimensions, 5), pick(batches, 6));
+    write_steps(out);
+    write_seeds(out);
+    if (below(2)) {
+        fprintf(out, "activation: %s\nsamples: %s\n", pick(activations, 5), pick(samples, 6));
+    }
+    if (below(2)) {
+        fprintf(out, "init: %s\nstop: %s\n", pick(inits, 6), pick(stops, 5));
+    }
+    if (below(2)) {
+        fprintf(out, "batches: %s\nweights: %s\n", below(2) ? "own" : "common", below(2) ? "none" : "final");
+    }
+    fclose(out);
+    return text;
+}
+
+static void check_same(const sgs_grid *a, const sgs_grid *b)
+{
+    assert_int_equal(sgs_grid_runs(a), sgs_grid_runs(b));
+    for (int axis = 0; axis < SGS_AXES; axis++) {
+        assert_int_equal(sgs_grid_axis_size(a, (sgs_axis)axis), sgs_grid_axis_size(b, (sgs_axis)axis));
+    }
+    for (int i = 0; i < 20; i++) {
+        int64_t index = (int64_t)(next_random() % (uint64_t)sgs_grid_runs(a));
+        sgs_run x;
+        sgs_run y;
+        sgs_stop s;
+        sgs_stop t;
+        bool fits = sgs_grid_run(a, index, &x, &s);
+        assert_int_equal(fits, sgs_grid_run(b, index, &y, &t));
+        if (fits) {
+            assert_true(sgs_key_equal(sgs_run_key(&x), sgs_run_key(&y)));
+            assert_int_equal(s.max_steps, t.max_steps);
+            assert_memory_equal(&s.tol, &t.tol, sizeof s.tol);
+        }
+    }
+}
+
+static void random_round_trips(void **state)
+{
+    (void)state;
+    const char *given = getenv("SGDSWEEP_TEST_SEED");
+    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("SGDSWEEP_TEST_SEED=%llu\n", (unsigned long long)random_state);
+    for (int i = 0; i < 1000; i++) {
+        char *text = random_text();
+        sgs_grid *grid = parse(text);
+        sgs_grid *again = parse(sgs_grid_canonical(grid));
+        char difference[256] = "";
+        assert_string_equal(sgs_grid_canonical(again), sgs_grid_canonical(grid));
+        assert_true(sgs_key_equal(sgs_grid_digest(again), sgs_grid_digest(grid)));
+        assert_false(sgs_grid_difference(grid, again, difference, sizeof difference));
+        check_same(grid, again);
+        sgs_grid_destroy(again);
+        sgs_grid_destroy(grid);
+        free(text);
+    }
+}
+
+static void differences_are_named(void **state)
+{
+    (void)state;
+    static const char *const base = "dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n";
+    static const struct {
+        const char *text, *difference;
+    } table[] = {
+        {"dimension: [16, 65]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n",
+         "dimension: value 2 is 64 here, 65 there"},
+        {"dimension: [16, 64, 65]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n",
+         "dimension: value 3 is nothing more here, 65 there"},
+        {"dimension: 16\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n",
+         "dimension: value 2 is 64 here, nothing more there"},
+        {"dimension: [32, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n",
+         "dimension: 16 here, 32 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/4]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\n",
+         "batch_size: value 2 is n/2 here, n/4 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.2, 0.3]\nseed: [1, 2]\n",
+         "step_size: 0.1 here, 0.2 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.10000000000000002, 0.3]\nseed: [1, 2]\n",
+         "step_size: 0.1 here, 0.10000000000000002 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: {scaled_by_batch: [0.1, 0.3]}\nseed: [1, 2]\n",
+         "step_size: not scaled here, scaled by batch there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: {first: 1, count: 3}\n",
+         "seed: count: 2 here, count: 3 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 3]\n",
+         "seed: first: 1 here, 1 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nactivation: linear\n",
+         "activation: value 2 is relu here, nothing more there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nsamples: d/2\n",
+         "samples: d here, d/2 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\ninit: {scale: 0.2}\n",
+         "init: scale: 0.1 here, scale: 0.2 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nstop: {tol: 1e-5}\n",
+         "stop: tol: 1e-06 here, tol: 1e-05 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nstop: {max_steps: 9}\n",
+         "stop: max_steps: auto here, max_steps: 9 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nweights: final\n",
+         "weights: none here, final there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nbatches: common\n",
+         "batches: own here, common there"},
+    };
+    sgs_grid *here = parse(base);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sgs_grid *there = parse(table[i].text);
+        char text[256] = "";
+        assert_true(sgs_grid_difference(here, there, text, sizeof text));
+        assert_string_equal(text, table[i].difference);
+        sgs_grid_destroy(there);
+    }
+    char text[256] = "untouched";
+    assert_false(sgs_grid_difference(here, here, text, sizeof text));
+    sgs_grid_destroy(here);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exact_form),
+        cmocka_unit_test(random_round_trips),
+        cmocka_unit_test(differences_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
