@@ -1,0 +1,118 @@
+/** @file store.h
+ *  The results file: one HDF5 file per sweep that is also a plain netCDF-4 file (file format version 1).
+ *
+ *  Metadata is frozen before the first result: sgs_store_create makes every variable with its final shape, allocated
+ * and filled, and publishes the file in one step; after that ranks only overwrite raw bytes in place, so that a kill at
+ * any moment leaves a file that opens. A run's data go first, its checksum second, its status last. Beside FILE stand
+ *  FILE.log (JSON lines, rank 0; its first line holds the CRC of the frozen bytes and the raw extents) and FILE.lock.
+ *
+ *  Errors: 1. every function returns a status and explains itself in err. 2. A collective function returns the same
+ *  status on every rank. 3. After a failed write nothing of the block counts as done, and it may be written again. */
+#ifndef SGDSWEEP_STORE_H
+#define SGDSWEEP_STORE_H
+
+#include "sgdsweep/grid.h"
+#include <mpi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SGS_FORMAT_VERSION = 1 };
+
+typedef struct sgs_store sgs_store;
+
+typedef enum sgs_store_mode { SGS_STORE_READ, SGS_STORE_WRITE } sgs_store_mode;
+
+/** Bytes that the results file of a grid will take, before it exists (within 2 % or 64 kB). */
+int64_t sgs_store_size_bytes(const sgs_grid *grid);
+
+/** Create FILE for a grid: write under a temporary name in the same folder with the serial driver, close, reopen
+ * read-only and check, fsync, publish with link() (never overwrites), fsync the folder. Writes the first line of
+ * FILE.log. Not collective: one rank calls it, after MPI_Init if there is MPI at all.
+ *  @param[in] allow_size  go ahead above 100 GB or half of the free space
+ *  @return SGS_OK; SGS_EEXIST: path is there; SGS_EINVAL: refused for its size; SGS_EIO: nothing is left behind */
+sgs_status sgs_store_create(const char *path, const sgs_grid *grid, bool allow_size, sgs_error *err);
+
+/** Check the frozen bytes against FILE.log with plain reads, before HDF5 parses anything; without a log, open in a
+ * child process first. Not collective.
+ *  @return SGS_OK; SGS_EIO: cannot be read; SGS_EDAMAGED: truncated, or the frozen bytes are not what they were */
+sgs_status sgs_store_check_frozen(const char *path, sgs_error *err);
+
+/** Open without MPI (serial driver): for status, plan, tests. Calls sgs_store_check_frozen first.
+ *  @return SGS_OK; SGS_EIO; SGS_EDAMAGED: not a results file or not a whole one; SGS_EINVAL: other format version */
+sgs_status sgs_store_open(const char *path, sgs_store_mode mode, sgs_store **store, sgs_error *err);
+
+/** Open on every rank of comm with the MPI-IO driver, for writing. Collective; every rank gets the same status. */
+sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **store, sgs_error *err);
+
+/** Close datasets, file and property lists; before MPI_Finalize. Collective if opened so. Accepts NULL. */
+sgs_status sgs_store_close(sgs_store *store, sgs_error *err);
+
+/** The grid that the file was made for (parsed from its canonical text). Borrowed. */
+const sgs_grid *sgs_store_grid(const sgs_store *store);
+
+/** Algorithm version that trained the runs in the file; another one is read but not resumed. */
+int sgs_store_algorithm_version(const sgs_store *store);
+
+int64_t sgs_store_runs(const sgs_store *store);
+
+/** Write one finished block. Not collective; any rank, at the same time for distinct blocks.
+ *  @param[in] first    index of the first run, 0 <= first, first + count <= runs
+ *  @param[in] results  [count] in run order, finished ones
+ *  @param[in] weights  [count][feature extent], NaN-padded, where the grid keeps weights; else NULL
+ *  @return SGS_OK; SGS_ERANGE; SGS_EIO */
+sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_result *results,
+                           const double *weights, sgs_error *err);
+
+/** Set the status of runs alone, without results: SGS_RUN_FAILED, SGS_RUN_PENDING (repair). Not collective. */
+sgs_status sgs_store_set_status(sgs_store *store, int64_t first, int64_t count, sgs_run_status status, sgs_error *err);
+
+/** Read status bytes as they stand. Skipped runs come out as SGS_RUN_SKIPPED from the grid, whatever the file says, and
+ * a byte that is no status as SGS_RUN_PENDING. Not collective. status[count] */
+sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count, int8_t *status, sgs_error *err);
+
+/** Read results (whatever stands there; mask by status) and checksums (may be NULL). Not collective. */
+sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_result *results, uint32_t *checksums,
+                          sgs_error *err);
+
+/** Number of columns of the weights variable (the largest n of the grid), 0 without weights; read weights of runs. */
+int32_t sgs_store_features(const sgs_store *store);
+sgs_status sgs_store_read_weights(sgs_store *store, int64_t first, int64_t count, double *weights, sgs_error *err);
+
+/** What a scan of runs found. */
+typedef struct sgs_tally {
+    int64_t status[SGS_RUN_STATUSES]; /**< number of runs by status */
+    int64_t damaged;                  /**< finished runs whose checksum does not hold */
+    sgs_key digest;                   /**< sum of sgs_result_digest over finished runs with a good checksum */
+} sgs_tally;
+
+/** Add the runs [first, first + count) to tally: reads everything and checks every checksum. Not collective.
+ *  @param[out] status  [count] as sgs_store_read_status, but damaged runs come out as SGS_RUN_PENDING; may be NULL
+ *  @param[in,out] tally  may be NULL */
+sgs_status sgs_store_scan(sgs_store *store, int64_t first, int64_t count, int8_t *status, sgs_tally *tally,
+                          sgs_error *err);
+
+/** fdatasync of the file through a descriptor of its own; makes no MPI and no HDF5 call, so a thread may call it.
+ *  @return SGS_OK; SGS_EIO: EIO, EDQUOT, ENOSPC show up here on network file systems */
+sgs_status sgs_store_sync(sgs_store *store, sgs_error *err);
+
+/* ---- FILE.lock: one sweep at a time ------------------------------------------------------------------------------ */
+
+/** Held by rank 0 of a sweep: an OFD lock on FILE.lock plus a counter in it that beats every 5 s from a thread, with
+ *  host, Slurm job, restart count and pid. */
+typedef struct sgs_lock sgs_lock;
+
+/** Take the lock of a results file. Lock free: taken. Lock held (or not enforced by the file system): taken over with a
+ *  line in `notice` if the counter stands still for 15 s or the same Slurm job has a higher restart count, else
+ *  SGS_EEXIST at once with the owner's name as soon as the counter is seen moving.
+ *  @param[out] notice  SGS_ERROR_TEXT_BYTES; empty if there is nothing to say */
+sgs_status sgs_lock_take(const char *path, sgs_lock **lock, char *notice, sgs_error *err);
+
+/** Release and remove. Accepts NULL. */
+void sgs_lock_release(sgs_lock *lock);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

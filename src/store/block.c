@@ -1,0 +1,281 @@
+/* Writing and reading ranges of runs.
+ *
+ * A range of run indices is contiguous in every dataset, but to HDF5 it is a selection in six dimensions: it is cut
+ * into boxes, at most eleven, one to three for a range inside of a strip. Order of writing: data, then checksum, then
+ * status: a run counts as done only when all of it is in the file. */
+#include "store_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A transfer of one variable over a range of runs. */
+typedef struct transfer {
+    int variable;
+    int64_t first, count;
+    void *buffer; /* of the variable's type in memory, C order */
+    bool write;
+} transfer;
+
+void *sgs_store_scratch(sgs_store *store, size_t size)
+{
+    if (size > store->scratch_bytes) {
+        void *larger = realloc(store->scratch, size);
+        if (!larger)
+            return NULL;
+        store->scratch = larger;
+        store->scratch_bytes = size;
+    }
+    return store->scratch;
+}
+
+sgs_status sgs_store_check_range(const sgs_store *store, int64_t first, int64_t count, sgs_error *err)
+{
+    int64_t runs = store->layout.runs;
+    if (first >= 0 && count >= 0 && count <= runs && first <= runs - count)
+        return SGS_OK;
+    return sgs_fail(err, SGS_ERANGE, "runs %lld .. +%lld of %lld", (long long)first, (long long)count, (long long)runs);
+}
+
+bool sgs_store_is_skipped(const sgs_store *store, int64_t index)
+{
+    sgs_coordinates at;
+    sgs_grid_coordinates(store->grid, index, &at);
+    return sgs_grid_batch_size(store->grid, at.at[SGS_AXIS_DIMENSION], at.at[SGS_AXIS_BATCH]) == 0;
+}
+
+/* The largest box that begins at run `first` and is contiguous in C order, of at most `left` runs. Returns its runs. */
+static int64_t cut_box(const sgs_layout *layout, int64_t first, int64_t left, hsize_t *start, hsize_t *count)
+{
+    int64_t stride[SGS_AXES], rest = first;
+    stride[SGS_AXES - 1] = 1;
+    for (int axis = SGS_AXES - 1; axis > 0; axis--)
+        stride[axis - 1] = stride[axis] * layout->extent[axis];
+    int widest = 0; /* the outermost axis along which whole slices begin here and fit */
+    while (first % stride[widest] != 0 || left < stride[widest])
+        widest++;
+    int64_t slices = 1;
+    for (int axis = 0; axis < SGS_AXES; axis++) {
+        int64_t at = rest / stride[axis], room = layout->extent[axis] - at;
+        rest %= stride[axis];
+        start[axis] = (hsize_t)at;
+        count[axis] = axis < widest ? 1 : (hsize_t)layout->extent[axis];
+        if (axis != widest)
+            continue;
+        slices = left / stride[axis] < room ? left / stride[axis] : room;
+        count[axis] = (hsize_t)slices;
+    }
+    return slices * stride[widest];
+}
+
+/* One box: the file's space is selected already. */
+static herr_t move_box(const sgs_store *store, const transfer *t, hid_t space, hsize_t elements, void *buffer)
+{
+    hid_t type = sgs_hdf5_memory_type(store->layout.variable[t->variable].type);
+    hid_t memory = H5Screate_simple(1, &elements, NULL), dataset = store->dataset[t->variable];
+    herr_t result = t->write ? H5Dwrite(dataset, type, memory, space, H5P_DEFAULT, buffer)
+                             : H5Dread(dataset, type, memory, space, H5P_DEFAULT, buffer);
+    if (result >= 0)
+        H5Sclose(memory); /* after an error it would clear the stack that is to be reported */
+    return result;
+}
+
+static sgs_status move_values(const sgs_store *store, const transfer *t, sgs_error *err)
+{
+    const sgs_variable *variable = &store->layout.variable[t->variable];
+    bool wide = variable->kind == SGS_KIND_WEIGHTS;
+    hid_t space = wide ? store->weights_space : store->run_space;
+    int64_t width = wide ? store->layout.extent[SGS_STORE_AXIS_FEATURE] : 1;
+    int64_t size = sgs_variable_bytes(&store->layout, variable) / store->layout.runs; /* bytes a run */
+    hsize_t start[SGS_STORE_AXES] = {0}, count[SGS_STORE_AXES];
+    char *buffer = t->buffer;
+    for (int64_t done = 0; done < t->count;) {
+        int64_t runs = cut_box(&store->layout, t->first + done, t->count - done, start, count);
+        count[SGS_AXES] = (hsize_t)width;
+        if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+            move_box(store, t, space, (hsize_t)(runs * width), buffer + done * size) < 0)
+            return sgs_hdf5_fail(err, SGS_EIO, "%s %s of runs %lld .. +%lld of %s", t->write ? "writing" : "reading",
+                                 variable->name, (long long)t->first, (long long)t->count, store->path);
+        done += runs;
+    }
+    return SGS_OK;
+}
+
+/* Move one measure between the results and a scratch column; a value has 8 bytes whatever its type. */
+static sgs_status move_measure(sgs_store *store, int measure, transfer t, sgs_result *results, sgs_error *err)
+{
+    sgs_value *column = t.buffer;
+    t.variable = store->layout.result + measure;
+    for (int64_t i = 0; i < t.count && t.write; i++)
+        column[i] = results[i].value[measure];
+    sgs_status status = move_values(store, &t, err);
+    for (int64_t i = 0; i < t.count && !t.write && status == SGS_OK; i++)
+        results[i].value[measure] = column[i];
+    return status;
+}
+
+static sgs_status move_measures(sgs_store *store, transfer t, sgs_result *results, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+    for (int measure = 0; measure < SGS_MEASURES && status == SGS_OK; measure++)
+        status = move_measure(store, measure, t, results, err);
+    return status;
+}
+
+uint32_t sgs_store_checksum(sgs_key run_key, const sgs_result *result, const double *weights, int32_t n)
+{
+    if (!weights)
+        return sgs_result_checksum(run_key, result);
+    unsigned char bytes[16 + SGS_RESULT_BYTES];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (unsigned char)(run_key.hi >> (8 * i));
+        bytes[8 + i] = (unsigned char)(run_key.lo >> (8 * i));
+    }
+    sgs_result_bytes(result, bytes + 16);
+    uint32_t crc = sgs_crc32c(0, bytes, sizeof bytes);
+    for (int32_t k = 0; k < n; k++) {
+        uint64_t bits;
+        memcpy(&bits, &weights[k], sizeof bits);
+        for (int i = 0; i < 8; i++)
+            bytes[i] = (unsigned char)(bits >> (8 * i));
+        crc = sgs_crc32c(crc, bytes, 8);
+    }
+    return crc == 0 ? 1 : crc;
+}
+
+static sgs_status checksum_block(const sgs_store *store, const transfer *t, const sgs_result *results,
+                                 const double *weights, sgs_error *err)
+{
+    uint32_t *checksums = t->buffer;
+    for (int64_t i = 0; i < t->count; i++) {
+        sgs_run run;
+        sgs_stop stop;
+        if (!sgs_run_status_finished(results[i].status))
+            return sgs_fail(err, SGS_ERANGE, "run %lld is not finished: status %d", (long long)(t->first + i),
+                            results[i].status);
+        if (!sgs_grid_run(store->grid, t->first + i, &run, &stop))
+            return sgs_fail(err, SGS_ERANGE, "run %lld is skipped in this grid", (long long)(t->first + i));
+        const double *row = weights ? weights + i * sgs_store_features(store) : NULL;
+        checksums[i] = sgs_store_checksum(sgs_run_key(&run), &results[i], row, run.n);
+    }
+    return SGS_OK;
+}
+
+static sgs_status write_status(const sgs_store *store, transfer t, const sgs_result *results, sgs_error *err)
+{
+    int8_t *column = t.buffer;
+    for (int64_t i = 0; i < t.count; i++)
+        column[i] = results[i].status;
+    t.variable = store->layout.status;
+    return move_values(store, &t, err);
+}
+
+static sgs_status check_write(const sgs_store *store, int64_t first, int64_t count, const double *weights,
+                              sgs_error *err)
+{
+    if (store->mode != SGS_STORE_WRITE)
+        return sgs_fail(err, SGS_ERANGE, "%s is open for reading", store->path);
+    if ((weights != NULL) != (store->layout.weights >= 0))
+        return sgs_fail(err, SGS_ERANGE, "%s keeps %s weights", store->path, weights ? "no" : "the");
+    return sgs_store_check_range(store, first, count, err);
+}
+
+sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_result *results,
+                           const double *weights, sgs_error *err)
+{
+    sgs_status status = check_write(store, first, count, weights, err);
+    if (status != SGS_OK || count == 0)
+        return status;
+    /* One column of values and, behind it, the checksums, which are computed before anything is written. */
+    char *scratch = sgs_store_scratch(store, (size_t)count * (sizeof(sgs_value) + sizeof(uint32_t)));
+    if (!scratch)
+        return sgs_fail(err, SGS_ENOMEM, "writing %lld runs", (long long)count);
+    transfer column = {.first = first, .count = count, .buffer = scratch, .write = true}, sums = column, wide = column;
+    sums.variable = store->layout.checksum;
+    sums.buffer = scratch + (size_t)count * sizeof(sgs_value);
+    status = checksum_block(store, &sums, results, weights, err);
+    if (status == SGS_OK)
+        status = move_measures(store, column, (sgs_result *)results, err);
+    wide.variable = store->layout.weights;
+    wide.buffer = (double *)weights;
+    if (status == SGS_OK && weights)
+        status = move_values(store, &wide, err);
+    if (status == SGS_OK)
+        status = move_values(store, &sums, err);
+    if (status == SGS_OK)
+        status = write_status(store, column, results, err);
+    return status;
+}
+
+sgs_status sgs_store_set_status(sgs_store *store, int64_t first, int64_t count, sgs_run_status run_status,
+                                sgs_error *err)
+{
+    if (store->mode != SGS_STORE_WRITE)
+        return sgs_fail(err, SGS_ERANGE, "%s is open for reading", store->path);
+    if (run_status != SGS_RUN_FAILED && run_status != SGS_RUN_PENDING)
+        return sgs_fail(err, SGS_ERANGE, "status %d cannot stand without results", (int)run_status);
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    for (int64_t i = 0; i < count && status == SGS_OK; i++)
+        if (sgs_store_is_skipped(store, first + i))
+            status = sgs_fail(err, SGS_ERANGE, "run %lld is skipped in this grid", (long long)(first + i));
+    if (status != SGS_OK || count == 0)
+        return status;
+    int8_t *column = sgs_store_scratch(store, (size_t)count);
+    if (!column)
+        return sgs_fail(err, SGS_ENOMEM, "the status of %lld runs", (long long)count);
+    memset(column, (int)run_status, (size_t)count);
+    transfer t = {.variable = store->layout.status, .first = first, .count = count, .buffer = column, .write = true};
+    return move_values(store, &t, err);
+}
+
+/* What the file says is believed only where the grid allows it. */
+static int8_t believed(const sgs_store *store, int64_t index, int8_t status)
+{
+    if (sgs_store_is_skipped(store, index))
+        return SGS_RUN_SKIPPED;
+    if (status < 0 || status >= SGS_RUN_STATUSES || status == SGS_RUN_SKIPPED)
+        return SGS_RUN_PENDING;
+    return status;
+}
+
+sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count, int8_t *statuses, sgs_error *err)
+{
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    if (status != SGS_OK)
+        return status;
+    transfer t = {.variable = store->layout.status, .first = first, .count = count, .buffer = statuses};
+    status = move_values(store, &t, err);
+    for (int64_t i = 0; i < count && status == SGS_OK; i++)
+        statuses[i] = believed(store, first + i, statuses[i]);
+    return status;
+}
+
+sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_result *results, uint32_t *checksums,
+                          sgs_error *err)
+{
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    if (status != SGS_OK || count == 0)
+        return status;
+    void *scratch = sgs_store_scratch(store, (size_t)count * sizeof(sgs_value));
+    if (!scratch)
+        return sgs_fail(err, SGS_ENOMEM, "reading %lld runs", (long long)count);
+    transfer t = {.first = first, .count = count, .buffer = scratch};
+    status = move_measures(store, t, results, err);
+    if (status == SGS_OK)
+        status = sgs_store_read_status(store, first, count, scratch, err);
+    for (int64_t i = 0; i < count && status == SGS_OK; i++)
+        results[i].status = ((int8_t *)scratch)[i];
+    t.variable = store->layout.checksum;
+    t.buffer = checksums;
+    if (status == SGS_OK && checksums)
+        status = move_values(store, &t, err);
+    return status;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): filled through the transfer */
+sgs_status sgs_store_read_weights(sgs_store *store, int64_t first, int64_t count, double *weights, sgs_error *err)
+{
+    if (store->layout.weights < 0)
+        return sgs_fail(err, SGS_ERANGE, "%s keeps no weights", store->path);
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    transfer t = {.variable = store->layout.weights, .first = first, .count = count, .buffer = weights};
+    return status == SGS_OK ? move_values(store, &t, err) : status;
+}

@@ -1,0 +1,264 @@
+/* Creating a results file.
+ *
+ * Invariant: FILE appears in one step, complete and checked, or not at all; an existing FILE is never touched. Order at
+ * the end: an older FILE.log (of a FILE that somebody removed) goes first, then FILE appears by link(), which decides a
+ * race, then its log. A kill between leaves a FILE without a log, which opens through a child process, never a wrong
+ * log. */
+#include "build.h"
+#include "frozen.h"
+#include "store_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* Names in play; free them all. A temporary name that is set is that of a file of ours, to be removed. */
+typedef struct creation {
+    const char *path;
+    char *folder, *temporary, *log, *temporary_log;
+} creation;
+
+/* Bytes of structure per variable and per file besides values and texts, measured with HDF5 1.10.8. */
+enum { VARIABLE_OVERHEAD = 900, FILE_OVERHEAD = 20000, AXIS_OVERHEAD = 2500 };
+
+int64_t sgs_store_size_bytes(const sgs_grid *grid)
+{
+    sgs_layout layout;
+    sgs_layout_build(grid, &layout);
+    int64_t bytes = FILE_OVERHEAD + (int64_t)strlen(sgs_grid_canonical(grid)) + (int64_t)strlen(sgs_grid_source(grid));
+    for (int i = 0; i < layout.count; i++) {
+        const sgs_variable *variable = &layout.variable[i];
+        bytes += sgs_variable_bytes(&layout, variable) + VARIABLE_OVERHEAD;
+        if (variable->kind == SGS_KIND_AXIS)
+            bytes += AXIS_OVERHEAD;
+        if (variable->type == SGS_TYPE_TEXT) /* each label in the heap */
+            bytes += 32 * sgs_variable_elements(&layout, variable);
+    }
+    return bytes;
+}
+
+static sgs_status check_space(const creation *c, int64_t needed, const sgs_create_options *options, sgs_error *err)
+{
+    struct statvfs space;
+    if (statvfs(c->folder, &space) != 0)
+        return sgs_fail(err, SGS_EIO, "folder %s: %s", c->folder, strerror(errno));
+    double free_bytes = (double)space.f_bavail * (double)space.f_frsize, size = (double)needed;
+    if (options->ignore_space)
+        return SGS_OK;
+    if (size > free_bytes)
+        return sgs_fail(err, SGS_EIO, "%s needs %.3g GB, %s has %.3g GB free", c->path, size / 1e9, c->folder,
+                        free_bytes / 1e9);
+    if (options->allow_size || (needed <= SGS_SIZE_LIMIT_BYTES && size <= free_bytes / 2))
+        return SGS_OK;
+    return sgs_fail(err, SGS_EINVAL, "%s would take %.3g GB, %s; --allow-size makes it all the same", c->path,
+                    size / 1e9,
+                    needed > SGS_SIZE_LIMIT_BYTES ? "more than 100 GB" : "more than half of the free space");
+}
+
+static sgs_status name_files(creation *c, sgs_error *err)
+{
+    char *copy = strdup(c->path);
+    c->folder = copy ? strdup(dirname(copy)) : NULL;
+    c->log = sgs_beside(c->path, ".log");
+    free(copy);
+    if (c->folder && c->log)
+        return SGS_OK;
+    sgs_fail(err, SGS_ENOMEM, "creating %s", c->path);
+    return SGS_ENOMEM;
+}
+
+/* Make an empty file under a name of our own beside FILE; a leftover of a killed creation keeps its name. */
+static sgs_status make_temporary(const creation *c, const char *what, char **name, sgs_error *err)
+{
+    for (int attempt = 0; attempt < 10000; attempt++) {
+        if (asprintf(name, "%s.%s-%ld-%d", c->path, what, (long)getpid(), attempt) < 0) {
+            *name = NULL;
+            sgs_fail(err, SGS_ENOMEM, "creating %s", c->path);
+            return SGS_ENOMEM;
+        }
+        int fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            close(fd);
+            return SGS_OK;
+        }
+        int why = errno;
+        free(*name);
+        *name = NULL;
+        if (why != EEXIST) {
+            sgs_fail(err, SGS_EIO, "cannot create %s: %s", c->path, strerror(why));
+            return SGS_EIO;
+        }
+    }
+    sgs_fail(err, SGS_EIO, "cannot create %s: too many leftovers %s.%s-*", c->path, c->path, what);
+    return SGS_EIO;
+}
+
+static sgs_status reserve_weights(int fd, const sgs_frozen *frozen, sgs_error *err)
+{
+    for (int i = 0; i < frozen->count; i++) {
+        if (strcmp(frozen->extent[i].name, "weights") != 0)
+            continue;
+        int why = posix_fallocate(fd, frozen->extent[i].offset, frozen->extent[i].bytes);
+        if (why != 0)
+            return sgs_fail(err, SGS_EIO, "reserving weights: %s", strerror(why));
+    }
+    return SGS_OK;
+}
+
+/* Reopen the new file read-only and take what the log will say. */
+static sgs_status check_new_file(const creation *c, const sgs_grid *grid, sgs_frozen *frozen, sgs_error *err)
+{
+    sgs_store *store = NULL;
+    sgs_status status = sgs_store_open_unchecked(c->temporary, SGS_STORE_READ, &store, err);
+    if (status != SGS_OK)
+        return sgs_fail_in(err, SGS_EIO, "checking the new file");
+    if (!sgs_key_equal(sgs_grid_digest(grid), sgs_grid_digest(sgs_store_grid(store))))
+        status = sgs_fail(err, SGS_EFAIL, "the canonical grid parses to another grid");
+    if (status == SGS_OK)
+        status = sgs_frozen_extents(store, frozen, err);
+    sgs_status closed = sgs_store_close(store, status == SGS_OK ? err : NULL);
+    return status == SGS_OK ? closed : status;
+}
+
+static sgs_status finish_file(const creation *c, bool reserve, sgs_frozen *frozen, sgs_error *err)
+{
+    struct stat info;
+    int fd = open(c->temporary, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return sgs_fail(err, SGS_EIO, "%s: %s", c->temporary, strerror(errno));
+    sgs_status status = reserve ? reserve_weights(fd, frozen, err) : SGS_OK;
+    /* Truncating to its own size gives back what was reserved behind its end. */
+    if (status == SGS_OK && (fstat(fd, &info) != 0 || ftruncate(fd, info.st_size) != 0 || fsync(fd) != 0))
+        status = sgs_fail(err, SGS_EIO, "%s: %s", c->temporary, strerror(errno));
+    if (status == SGS_OK) {
+        frozen->file_bytes = info.st_size;
+        status = sgs_frozen_crc(fd, frozen, &frozen->crc, err);
+    }
+    if (close(fd) != 0 && status == SGS_OK)
+        status = sgs_fail(err, SGS_EIO, "%s: %s", c->temporary, strerror(errno));
+    return status;
+}
+
+static sgs_status write_log(const creation *c, const sgs_frozen *frozen, const sgs_grid *grid, sgs_error *err)
+{
+    char *line = sgs_frozen_line(frozen, grid);
+    if (!line)
+        return sgs_fail(err, SGS_ENOMEM, "the first line of %s", c->log);
+    sgs_status status = SGS_OK;
+    FILE *log = fopen(c->temporary_log, "we");
+    bool written = log && fputs(line, log) >= 0 && fflush(log) == 0 && fsync(fileno(log)) == 0;
+    if (!written)
+        status = sgs_fail(err, SGS_EIO, "%s: %s", c->log, strerror(errno));
+    if (log && fclose(log) != 0 && status == SGS_OK)
+        status = sgs_fail(err, SGS_EIO, "%s: %s", c->log, strerror(errno));
+    free(line);
+    return status;
+}
+
+/* link(), or where the file system has no links a rename that does not replace. 0 or an errno. */
+static int link_new(const char *from, const char *to)
+{
+    struct stat info;
+    if (link(from, to) == 0)
+        return 0;
+    int why = errno;
+    /* NFS may repeat a link whose reply was lost, and then says EEXIST of its own work. */
+    if (why == EEXIST)
+        return stat(from, &info) == 0 && info.st_nlink == 2 ? 0 : EEXIST;
+    if (why != EPERM && why != EOPNOTSUPP && why != ENOSYS)
+        return why;
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 ? 0 : errno;
+}
+
+static sgs_status sync_folder(const creation *c, sgs_error *err)
+{
+    int fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int why = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (why != 0 && why != EINVAL) /* EINVAL: a file system that cannot sync folders */
+        return sgs_fail(err, SGS_EIO, "folder %s: %s", c->folder, strerror(why));
+    return SGS_OK;
+}
+
+static sgs_status publish(creation *c, sgs_error *err)
+{
+    if (unlink(c->log) != 0 && errno != ENOENT)
+        return sgs_fail(err, SGS_EIO, "removing the old %s: %s", c->log, strerror(errno));
+    int why = link_new(c->temporary, c->path);
+    if (why == EEXIST)
+        return sgs_fail(err, SGS_EEXIST, "%s exists already", c->path);
+    if (why != 0)
+        return sgs_fail(err, SGS_EIO, "cannot create %s: %s", c->path, strerror(why));
+    sgs_status status = SGS_OK;
+    if (rename(c->temporary_log, c->log) != 0)
+        status = sgs_fail(err, SGS_EIO, "cannot create %s: %s", c->log, strerror(errno));
+    else
+        status = sync_folder(c, err);
+    if (status != SGS_OK) {
+        unlink(c->path); /* nobody else can have written into it yet */
+        unlink(c->log);
+    }
+    return status;
+}
+
+static sgs_status make_file(creation *c, const sgs_grid *grid, const sgs_create_options *options, sgs_error *err)
+{
+    sgs_layout layout;
+    sgs_frozen frozen = {0};
+    sgs_layout_build(grid, &layout);
+    bool reserve = layout.weights >= 0 &&
+                   sgs_variable_bytes(&layout, &layout.variable[layout.weights]) > options->reserve_above_bytes;
+    sgs_build_options build = {.reserve_weights = reserve};
+    if (!options->ignore_reserve)
+        build.reserve_bytes = sgs_store_size_bytes(grid);
+    sgs_status status = make_temporary(c, "new", &c->temporary, err);
+    if (!c->temporary)
+        return status;
+    status = sgs_store_build(c->temporary, grid, &layout, &build, err);
+    if (status == SGS_OK)
+        status = check_new_file(c, grid, &frozen, err);
+    if (status == SGS_OK)
+        status = finish_file(c, reserve, &frozen, err);
+    if (status == SGS_OK)
+        status = make_temporary(c, "newlog", &c->temporary_log, err);
+    return c->temporary_log ? write_log(c, &frozen, grid, err) : status;
+}
+
+sgs_status sgs_store_create_with(const char *path, const sgs_grid *grid, const sgs_create_options *options,
+                                 sgs_error *err)
+{
+    creation c = {.path = path};
+    struct stat info;
+    if (lstat(path, &info) == 0)
+        return sgs_fail(err, SGS_EEXIST, "%s exists already", path);
+    sgs_hdf5_quiet();
+    sgs_status status = name_files(&c, err);
+    if (status == SGS_OK)
+        status = check_space(&c, sgs_store_size_bytes(grid), options, err);
+    if (status == SGS_OK)
+        status = make_file(&c, grid, options, err);
+    if (status == SGS_OK && c.temporary && c.temporary_log)
+        status = publish(&c, err);
+    if (c.temporary)
+        unlink(c.temporary); /* a second name of FILE by now, or gone by renaming */
+    if (c.temporary_log)
+        unlink(c.temporary_log);
+    free(c.temporary_log);
+    free(c.temporary);
+    free(c.log);
+    free(c.folder);
+    return status;
+}
+
+sgs_status sgs_store_create(const char *path, const sgs_grid *grid, bool allow_size, sgs_error *err)
+{
+    sgs_create_options options = {.allow_size = allow_size, .reserve_above_bytes = SGS_RESERVE_ABOVE_BYTES};
+    return sgs_store_create_with(path, grid, &options, err);
+}

@@ -1,0 +1,133 @@
+/* The table of variables (layout.h). */
+#include "layout.h"
+
+static const sgs_variable axis_variables[SGS_STORE_AXES] = {
+    {"activation", "activation function", "1", SGS_KIND_AXIS, SGS_TYPE_TEXT, SGS_AXIS_ACTIVATION, 1, {0}},
+    {"sampling", "how batches are drawn", "1", SGS_KIND_AXIS, SGS_TYPE_TEXT, SGS_AXIS_SAMPLING, 1, {1}},
+    {"dimension", "dimension d of the space", "1", SGS_KIND_AXIS, SGS_TYPE_INT32, SGS_AXIS_DIMENSION, 1, {2}},
+    {"batch", "batch size as the grid states it", "1", SGS_KIND_AXIS, SGS_TYPE_TEXT, SGS_AXIS_BATCH, 1, {3}},
+    {"step_value", "step size as the grid states it", "1", SGS_KIND_AXIS, SGS_TYPE_REAL, SGS_AXIS_STEP_VALUE, 1, {4}},
+    {"seed", "seed", "1", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_AXIS_SEED, 1, {5}},
+    {"record", "step number of the record", "step", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_STORE_AXIS_RECORD, 1, {6}},
+    {"feature", "data point", "1", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_STORE_AXIS_FEATURE, 1, {7}},
+};
+
+static const sgs_variable coordinate_variables[SGS_COORDINATES] = {
+    {"samples", "number n of data points", "1", SGS_KIND_COORDINATE, SGS_TYPE_INT32, SGS_COORDINATE_SAMPLES, 1, {2}},
+    {"batch_size",
+     "batch size b, 0 where the batch does not fit",
+     "1",
+     SGS_KIND_COORDINATE,
+     SGS_TYPE_INT32,
+     SGS_COORDINATE_BATCH_SIZE,
+     2,
+     {2, 3}},
+    {"eps",
+     "step size over batch size, eta / b",
+     "1",
+     SGS_KIND_COORDINATE,
+     SGS_TYPE_REAL,
+     SGS_COORDINATE_EPS,
+     3,
+     {2, 3, 4}},
+    {"eta", "step size", "1", SGS_KIND_COORDINATE, SGS_TYPE_REAL, SGS_COORDINATE_ETA, 3, {2, 3, 4}},
+    {"max_steps",
+     "step limit, 0 where the batch does not fit",
+     "step",
+     SGS_KIND_COORDINATE,
+     SGS_TYPE_INT64,
+     SGS_COORDINATE_MAX_STEPS,
+     5,
+     {0, 1, 2, 3, 4}},
+};
+
+static const sgs_variable weights_variable = {
+    "weights",    "coordinates <w, x_i> at the end of the run", "1", SGS_KIND_WEIGHTS, SGS_TYPE_REAL, 0,
+    SGS_AXES + 1, {0, 1, 2, 3, 4, 5, SGS_STORE_AXIS_FEATURE}};
+
+static const sgs_variable checksum_variable = {"checksum",
+                                               "CRC32C of run key, status, results and weights; 0: none",
+                                               "1",
+                                               SGS_KIND_CHECKSUM,
+                                               SGS_TYPE_UINT32,
+                                               0,
+                                               SGS_AXES,
+                                               {0, 1, 2, 3, 4, 5}};
+
+static const sgs_variable status_variable = {"status", "how the run ended", "1", SGS_KIND_STATUS, SGS_TYPE_INT8, 0,
+                                             SGS_AXES, {0, 1, 2, 3, 4, 5}};
+
+static int append(sgs_layout *layout, const sgs_variable *variable)
+{
+    layout->variable[layout->count] = *variable;
+    return layout->count++;
+}
+
+static sgs_variable result_variable(int measure)
+{
+    const sgs_measure_info *info = sgs_measure_describe((sgs_measure)measure);
+    return (sgs_variable){
+        .name = info->name,
+        .long_name = info->long_name,
+        .units = info->units,
+        .kind = SGS_KIND_RESULT,
+        .type = info->integer ? SGS_TYPE_INT64 : SGS_TYPE_REAL,
+        .which = measure,
+        .rank = SGS_AXES,
+        .axis = {0, 1, 2, 3, 4, 5},
+    };
+}
+
+static int64_t largest_samples(const sgs_grid *grid)
+{
+    int64_t largest = 0;
+    for (int64_t at = 0; at < sgs_grid_axis_size(grid, SGS_AXIS_DIMENSION); at++)
+        if (sgs_grid_samples(grid, at) > largest)
+            largest = sgs_grid_samples(grid, at);
+    return largest;
+}
+
+void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
+{
+    *layout = (sgs_layout){.runs = sgs_grid_runs(grid), .weights = -1};
+    for (int axis = 0; axis < SGS_AXES; axis++)
+        layout->extent[axis] = sgs_grid_axis_size(grid, (sgs_axis)axis);
+    if (sgs_grid_keeps_weights(grid))
+        layout->extent[SGS_STORE_AXIS_FEATURE] = largest_samples(grid);
+    for (int axis = 0; axis < SGS_STORE_AXES; axis++)
+        if (layout->extent[axis] > 0)
+            append(layout, &axis_variables[axis]);
+    for (int i = 0; i < SGS_COORDINATES; i++)
+        append(layout, &coordinate_variables[i]);
+    layout->result = layout->count;
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        sgs_variable variable = result_variable(measure);
+        append(layout, &variable);
+    }
+    if (sgs_grid_keeps_weights(grid))
+        layout->weights = append(layout, &weights_variable);
+    layout->checksum = append(layout, &checksum_variable);
+    layout->status = append(layout, &status_variable);
+}
+
+bool sgs_variable_is_live(const sgs_variable *variable)
+{
+    return variable->kind != SGS_KIND_AXIS && variable->kind != SGS_KIND_COORDINATE;
+}
+
+int64_t sgs_variable_elements(const sgs_layout *layout, const sgs_variable *variable)
+{
+    int64_t elements = 1;
+    for (int i = 0; i < variable->rank; i++)
+        elements *= layout->extent[variable->axis[i]];
+    return elements;
+}
+
+int64_t sgs_variable_bytes(const sgs_layout *layout, const sgs_variable *variable)
+{
+    static const int size[] = {
+        [SGS_TYPE_TEXT] = 16, [SGS_TYPE_INT8] = 1,   [SGS_TYPE_INT32] = 4,
+        [SGS_TYPE_INT64] = 8, [SGS_TYPE_UINT32] = 4, [SGS_TYPE_REAL] = 8,
+    };
+    return sgs_variable_elements(layout, variable) * size[variable->type];
+}

@@ -1,0 +1,108 @@
+/* Opening a results file on all ranks with the MPI-IO driver.
+ *
+ * Rank 0 checks and opens serially first and hands out the grid, so that no rank is left alone in a collective call by
+ * a file that only it found wanting. Every step that can fail on one rank alone ends in an agreement. */
+#include "open.h"
+#include <stdlib.h>
+#include <string.h>
+
+sgs_status sgs_store_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
+{
+    int rank, speaker, worst = (int)mine;
+    sgs_error text = {""};
+    MPI_Comm_rank(comm, &rank);
+    MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MAX, comm);
+    if (worst == SGS_OK)
+        return SGS_OK;
+    speaker = (int)mine == worst ? rank : INT32_MAX;
+    MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, comm);
+    if (rank == speaker && err)
+        text = *err;
+    MPI_Bcast(text.text, sizeof text.text, MPI_CHAR, speaker, comm);
+    if (err)
+        *err = text;
+    return (sgs_status)worst;
+}
+
+/* Rank 0: check, open serially, take the grid's text and the algorithm version, close. */
+static sgs_status look_first(sgs_store *store, char **canonical, sgs_error *err)
+{
+    sgs_store *look = NULL;
+    sgs_status status = sgs_store_open(store->path, SGS_STORE_READ, &look, err);
+    if (status != SGS_OK || !look)
+        return status;
+    store->algorithm_version = look->algorithm_version;
+    *canonical = strdup(sgs_grid_canonical(look->grid));
+    status = sgs_store_close(look, err);
+    if (status == SGS_OK && !*canonical)
+        status = sgs_fail(err, SGS_ENOMEM, "opening %s", store->path);
+    return status;
+}
+
+/* Called after rank 0's look went well. Collective. */
+static sgs_status share_grid(sgs_store *store, char *canonical, sgs_error *err)
+{
+    int rank;
+    long long size = canonical ? (long long)strlen(canonical) + 1 : 0;
+    MPI_Comm_rank(store->comm, &rank);
+    MPI_Bcast(&size, 1, MPI_LONG_LONG, 0, store->comm);
+    MPI_Bcast(&store->algorithm_version, 1, MPI_INT, 0, store->comm);
+    char *text = rank == 0 ? canonical : malloc((size_t)size);
+    sgs_status status = text ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "the grid of %s", store->path);
+    status = sgs_store_agree_coll(store->comm, status, err);
+    if (status == SGS_OK) {
+        MPI_Bcast(text, (int)size, MPI_CHAR, 0, store->comm);
+        status = sgs_store_agree_coll(store->comm, sgs_store_parse_grid(store, text, err), err);
+    }
+    if (rank != 0)
+        free(text);
+    return status;
+}
+
+static sgs_status open_shared(sgs_store *store, sgs_error *err)
+{
+    hid_t access = sgs_hdf5_access();
+    if (access >= 0 &&
+        (H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL) < 0 || H5Pset_all_coll_metadata_ops(access, true) < 0)) {
+        H5Pclose(access);
+        access = H5I_INVALID_HID;
+    }
+    /* Only a rank without memory gets no list, and it must not enter the collective open alone. */
+    sgs_status status = access >= 0 ? SGS_OK : sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
+    status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
+    if (status == SGS_OK)
+        status = sgs_store_agree_coll(store->comm, sgs_store_open_file(store, access, err), err);
+    H5Pclose(access);
+    if (status == SGS_OK)
+        status = sgs_store_agree_coll(store->comm, sgs_store_open_datasets(store, err), err);
+    return status;
+}
+
+sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **store, sgs_error *err)
+{
+    int rank;
+    char *canonical = NULL;
+    *store = NULL;
+    sgs_hdf5_quiet();
+    MPI_Comm_rank(comm, &rank);
+    sgs_store *opened = sgs_store_new(path, SGS_STORE_WRITE);
+    sgs_status status =
+        sgs_store_agree_coll(comm, opened ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "opening %s", path), err);
+    if (!opened || status != SGS_OK) {
+        sgs_store_close(opened, NULL); /* not yet collective: it has no communicator */
+        return status;
+    }
+    MPI_Comm_dup(comm, &opened->comm);
+    status = sgs_store_agree_coll(opened->comm, rank == 0 ? look_first(opened, &canonical, err) : SGS_OK, err);
+    if (status == SGS_OK)
+        status = share_grid(opened, canonical, err);
+    if (status == SGS_OK)
+        status = open_shared(opened, err);
+    free(canonical);
+    if (status != SGS_OK) {
+        sgs_store_close(opened, NULL);
+        return status;
+    }
+    *store = opened;
+    return SGS_OK;
+}
