@@ -168,6 +168,16 @@ typedef struct sgs_history {
 void sgs_measure_run(const sgs_run *run, const sgs_stop *stop, sgs_run_status status, sgs_point end, sgs_point start,
                      const sgs_history *history, sgs_result *result);
 
+/** The measures that a point has whenever it is looked at, so that a trajectory can record them; the others belong to
+ * the end of a run: norm_min, norm_max, winner_rank, hessian_trace_limit, the counts of steps, and those of the start.
+ */
+bool sgs_measure_recordable(sgs_measure measure);
+
+/** Those measures at a point (fill values in the others). status: SGS_RUN_DIVERGED for the end of a diverged run, which
+ *  has no point; else not read. */
+void sgs_measure_point(const sgs_run *run, const sgs_stop *stop, sgs_run_status status, sgs_point at, sgs_point start,
+                       sgs_value values[SGS_MEASURES]);
+
 /** The batch of step t (t = 0 is the first step) as a list of points 0 .. n-1 into members[b]; with repeats where the
  *  sampling has them. The plain, slow form: what a step of the lane kernel is tested against.
  *  scratch: [n], owned by the caller. */

@@ -24,6 +24,12 @@ typedef struct sgs_feed {
     bool (*next)(void *context, sgs_job *job);
     /** A run ended; end is where, borrowed for the call (it is what `weights: final` stores). */
     void (*done)(void *context, const sgs_job *job, const sgs_result *result, sgs_point end);
+    /** A run is at step record_steps[k]: the recordable measures (sgs_measure_recordable) and the point, borrowed. For
+     * each run exactly once for every k, in order, all before `done`: after the end the end is repeated. Recording
+     * changes no bit of a result. May be NULL, with record_count 0. */
+    void (*record)(void *context, const sgs_job *job, int64_t k, const sgs_value *values, sgs_point at);
+    const int64_t *record_steps; /**< [record_count] ascending, from 0; borrowed */
+    int64_t record_count;
     void *context;
 } sgs_feed;
 

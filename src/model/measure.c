@@ -116,7 +116,7 @@ static void measure_start(const sgs_run *run, sgs_point start, sgs_value *value)
     value[SGS_PARTICIPATION_RATIO_INIT].real = participation_ratio(run, start, true);
 }
 
-static void measure_selected(const sgs_run *run, sgs_point end, sgs_point start, sgs_value *value)
+static void measure_selected(const sgs_run *run, sgs_point end, sgs_value *value)
 {
     const double N = sgs_point_S(run, end) + sgs_point_R(run, end);
     const int32_t i = largest_of(run, end);
@@ -124,7 +124,6 @@ static void measure_selected(const sgs_run *run, sgs_point end, sgs_point start,
         return; /* w = 0, or outside of the span: no point is selected */
     value[SGS_MAX_SHARE].real = end.a[i] * end.a[i] / N;
     value[SGS_SELECTED].integer = end.a[i] < 0.0 ? -(int64_t)(i + 1) : i + 1;
-    value[SGS_WINNER_RANK].integer = rank_of(run, start, i);
 }
 
 static void measure_end(const sgs_run *run, const sgs_stop *stop, sgs_point end, sgs_point start, sgs_value *value)
@@ -142,7 +141,7 @@ static void measure_end(const sgs_run *run, const sgs_stop *stop, sgs_point end,
     value[SGS_HESSIAN_TRACE].real =
         ((double)active * (2.0 * S + 2.0 * N - 4.0) + 8.0 * S + 2.0 * (double)(run->d - active) * S) / (2.0 * n);
     value[SGS_HESSIAN_MAX].real = hessian_max_n(run, active, S, R) / n;
-    measure_selected(run, end, start, value);
+    measure_selected(run, end, value);
 }
 
 /** The sign and payload of a NaN depend on the compiler; a file has one NaN only. */
@@ -153,25 +152,60 @@ static void canonical_nan(sgs_value *value)
             value[m].integer = 0x7ff8000000000000;
 }
 
+bool sgs_measure_recordable(sgs_measure measure)
+{
+    switch (measure) {
+    case SGS_NORM_MIN:
+    case SGS_NORM_MAX:
+    case SGS_WINNER_RANK:
+    case SGS_PARTICIPATION_RATIO_INIT:
+    case SGS_ACTIVE_INIT:
+    case SGS_HESSIAN_TRACE_LIMIT:
+    case SGS_STEPS:
+    case SGS_STEPS_NORM:
+    case SGS_STEPS_SPARSE:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void sgs_measure_point(const sgs_run *run, const sgs_stop *stop, sgs_run_status status, sgs_point at, sgs_point start,
+                       sgs_value values[SGS_MEASURES])
+{
+    for (int m = 0; m < SGS_MEASURES; m++)
+        values[m] = sgs_measure_describe((sgs_measure)m)->fill;
+    if (status != SGS_RUN_DIVERGED)
+        measure_end(run, stop, at, start, values);
+    canonical_nan(values);
+}
+
+/** What only the end of a run has, once its point is measured. */
+static void measure_ended(const sgs_run *run, sgs_run_status status, sgs_point start, const sgs_history *history,
+                          sgs_value *value)
+{
+    const int64_t selected = value[SGS_SELECTED].integer;
+    value[SGS_NORM_MIN].real = sqrt(history->norm2_min);
+    value[SGS_NORM_MAX].real = sqrt(history->norm2_max);
+    if (selected != 0)
+        value[SGS_WINNER_RANK].integer = rank_of(run, start, (int32_t)(selected < 0 ? -selected : selected) - 1);
+    if (status == SGS_RUN_CONVERGED) {
+        const int64_t active = active_at_limit(run, value[SGS_ACTIVE].integer, value[SGS_SUPPORT].integer);
+        value[SGS_HESSIAN_TRACE_LIMIT].real = (double)(4 + run->d - active) / run->n;
+    }
+}
+
 void sgs_measure_run(const sgs_run *run, const sgs_stop *stop, sgs_run_status status, sgs_point end, sgs_point start,
                      const sgs_history *history, sgs_result *result)
 {
     sgs_value *value = result->value;
     result->status = (int8_t)status;
-    for (int m = 0; m < SGS_MEASURES; m++)
-        value[m] = sgs_measure_describe((sgs_measure)m)->fill;
+    sgs_measure_point(run, stop, status, end, start, value);
     value[SGS_STEPS].integer = history->steps;
     value[SGS_STEPS_NORM].integer = history->steps_norm;
     value[SGS_STEPS_SPARSE].integer = history->steps_sparse;
     measure_start(run, start, value);
-    if (status != SGS_RUN_DIVERGED) {
-        value[SGS_NORM_MIN].real = sqrt(history->norm2_min);
-        value[SGS_NORM_MAX].real = sqrt(history->norm2_max);
-        measure_end(run, stop, end, start, value);
-    }
-    if (status == SGS_RUN_CONVERGED) {
-        const int64_t active = active_at_limit(run, value[SGS_ACTIVE].integer, value[SGS_SUPPORT].integer);
-        value[SGS_HESSIAN_TRACE_LIMIT].real = (double)(4 + run->d - active) / run->n;
-    }
+    if (status != SGS_RUN_DIVERGED)
+        measure_ended(run, status, start, history, value);
     canonical_nan(value);
 }

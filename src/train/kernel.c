@@ -2,6 +2,7 @@
  *  The lane kernel for one instruction set: this file is compiled once for each, with SGS_ISA as a suffix of its one
  *  global name. Same source, same bits: no contraction, no reassociation, no libm, order of every sum written down. */
 #include "train/lanes.h"
+#include "train/vector.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)

@@ -524,11 +524,113 @@ SGS_INLINE void NAME(steps_full)(sgs_lanes *s, int64_t count)
     }
 }
 
+#if L >= W
+#define VECTORS (L / W)
+#define EACH    for (int v = 0; v < VECTORS; v++)
+
+/** The scalars of all lanes, in registers. */
+typedef struct NAME(lane_vectors) {
+    vec g[VECTORS], h[VECTORS], S[VECTORS], R[VECTORS], eps[VECTORS];
+} NAME(lane_vectors);
+
+SGS_INLINE void NAME(load_vectors)(const sgs_lanes *s, NAME(lane_vectors) * x)
+{
+    EACH
+    {
+        x->g[v] = vec_load(s->g + v * W);
+        x->h[v] = vec_load(s->h + v * W);
+        x->S[v] = vec_load(s->S + v * W);
+        x->R[v] = vec_load(s->R + v * W);
+        x->eps[v] = vec_load(s->eps + v * W);
+    }
+}
+
+SGS_INLINE void NAME(store_vectors)(sgs_lanes *s, const NAME(lane_vectors) * x)
+{
+    EACH
+    {
+        vec_store(s->g + v * W, x->g[v]);
+        vec_store(s->h + v * W, x->h[v]);
+        vec_store(s->S + v * W, x->S[v]);
+        vec_store(s->R + v * W, x->R[v]);
+    }
+}
+
+/** A step of one drawn point a lane, all in registers; the same arithmetic as advance and step_list. False, and nothing
+ *  changed, if some lane must go the plain way. */
+SGS_INLINE bool NAME(step_one)(NAME(lane_vectors) * x, double *u, const int32_t *row, bool linear, bool left_out)
+{
+    vec S1[VECTORS], R1[VECTORS], base[VECTORS], c[VECTORS], u1[VECTORS];
+    mask ok = {0};
+    ok = ~ok;
+    EACH
+    {
+        const vec zero = {0}, q = vec_gather(u, row + v * W), y = linear ? q : vec_select(q > zero, q, zero);
+        const vec N = x->S[v] + x->R[v], D = x->g[v] * x->g[v] * (y * y);
+        c[v] = 1.0 - x->eps[v] * (left_out ? x->S[v] - D : D);
+        const vec ce = c[v] + x->eps[v] * (2.0 - N), other = left_out ? c[v] : ce;
+        base[v] = left_out ? ce : c[v];
+        ok &= (c[v] >= SGS_FACTOR_MIN) & (ce >= SGS_FACTOR_MIN);
+        S1[v] = base[v] * base[v] * (x->S[v] - D) + other * other * D;
+        R1[v] = c[v] * c[v] * x->R[v];
+        const vec moved = q * (other / base[v]);
+        u1[v] = linear ? moved : vec_select(q > zero, moved, q);
+    }
+    if (__builtin_expect(!mask_all(ok), 0))
+        return false;
+    EACH
+    {
+        vec_scatter(u, row + v * W, u1[v]);
+        x->S[v] = S1[v];
+        x->R[v] = R1[v];
+        x->g[v] = x->g[v] * base[v];
+        if (left_out)
+            x->h[v] = x->h[v] * c[v];
+    }
+    return true;
+}
+
+SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
+{
+    NAME(lane_vectors) x;
+    NAME(load_vectors)(s, &x);
+    for (int64_t done = 0; done < count;) {
+        const int64_t left = 8 - s->t[0] % 8, steps = left < count - done ? left : count - done;
+        const int32_t *row = NAME(rows_of_step)(s, 1, s->draw);
+        for (int64_t k = 0; k < steps; k++, row += L) {
+            if (__builtin_expect(NAME(step_one)(&x, s->u, row, linear, left_out), 1)) {
+                LANES s->t[l]++;
+                continue;
+            }
+            NAME(store_vectors)(s, &x);
+            NAME(step_list)(s, row, 1, linear, left_out);
+            LANES s->t[l]++;
+            NAME(load_vectors)(s, &x);
+        }
+        done += steps;
+        if (s->t[0] % 8 == 0) {
+            NAME(store_vectors)(s, &x);
+            NAME(hold_range)(s);
+            NAME(load_vectors)(s, &x);
+        }
+    }
+    NAME(store_vectors)(s, &x);
+}
+
+#undef EACH
+#undef VECTORS
+#else
+SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
+{
+    NAME(steps_list)(s, count, 1, linear, left_out);
+}
+#endif
+
 /** One drawn point is the most frequent case and has loops of its own. */
 SGS_INLINE void NAME(steps_of)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
 {
-    if (s->m == 1)
-        NAME(steps_list)(s, count, 1, linear, left_out);
+    if (s->m == 1 && s->draw == SGS_DRAW_SPARSE)
+        NAME(steps_one)(s, count, linear, left_out);
     else
         NAME(steps_list)(s, count, s->m, linear, left_out);
 }

@@ -20,6 +20,7 @@ typedef struct lane_run {
     int64_t check_t[CHECKS_KEPT];
     double check_N[CHECKS_KEPT];
     int checks;
+    int64_t recorded; /* steps of the record that are behind */
 } lane_run;
 
 struct sgs_trainer {
@@ -107,6 +108,33 @@ static sgs_history history_at(const lane_run *r, int64_t t, double N)
     return history;
 }
 
+/** The next step to record of a run; INT64_MAX: none. */
+static int64_t next_record(const sgs_feed *feed, const lane_run *r)
+{
+    return r->recorded < feed->record_count ? feed->record_steps[r->recorded] : INT64_MAX;
+}
+
+/** Record the point of lane l for every step of the record up to t (after the end: for all that are left). */
+static void record_until(const sgs_feed *feed, lane_run *r, int64_t t, sgs_run_status status, sgs_point at,
+                         sgs_point start)
+{
+    sgs_value values[SGS_MEASURES];
+    sgs_measure_point(&r->job.run, &r->job.stop, status, at, start, values);
+    for (; r->recorded < feed->record_count && feed->record_steps[r->recorded] <= t; r->recorded++)
+        feed->record(feed->context, &r->job, r->recorded, values, at);
+}
+
+/** A step of the record is due in lane l. */
+static void record(sgs_trainer *tr, const sgs_feed *feed, int l)
+{
+    lane_run *r = &tr->run[l];
+    double outside, start_outside;
+    sgs_lane_read(tr->lanes, l, tr->end, &outside);
+    sgs_start(&r->job.run, tr->start, &start_outside);
+    record_until(feed, r, tr->lanes->t[l], SGS_RUN_PENDING, (sgs_point){tr->end, outside},
+                 (sgs_point){tr->start, start_outside});
+}
+
 /** The run of lane l is over at step t with its point in tr->end: measure, hand over, free the lane. */
 static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status status, double outside)
 {
@@ -120,6 +148,8 @@ static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status 
     const sgs_history history = history_at(r, t, N);
     sgs_result result;
     sgs_measure_run(run, &r->job.stop, status, end, start, &history, &result);
+    if (r->recorded < feed->record_count)
+        record_until(feed, r, INT64_MAX, status, end, start);
     feed->done(feed->context, &r->job, &result, end);
     release(tr, l);
 }
@@ -188,6 +218,8 @@ static void look(sgs_trainer *tr, const sgs_feed *feed)
         const lane_run *r = &tr->run[l];
         if (r->busy && s->diverged_at[l] >= 0)
             finish_diverged(tr, feed, l);
+        if (r->busy && s->t[l] == next_record(feed, r))
+            record(tr, feed, l);
         if (r->busy && s->t[l] == r->next_check)
             check(tr, feed, l);
         if (r->busy && s->t[l] >= r->job.stop.max_steps)
@@ -211,6 +243,9 @@ static bool refill(sgs_trainer *tr, const sgs_feed *feed)
             r->next_check = 0;
             r->steps_norm = r->steps_sparse = -1;
             r->checks = 0;
+            r->recorded = 0;
+            if (next_record(feed, r) == 0)
+                record(tr, feed, l);
             check(tr, feed, l);
             if (r->busy && r->job.stop.max_steps == 0)
                 finish_here(tr, feed, l, SGS_RUN_MAX_STEPS);
@@ -220,7 +255,7 @@ static bool refill(sgs_trainer *tr, const sgs_feed *feed)
 }
 
 /** Steps until something happens to some lane: the next boundary that matters, or max_steps. */
-static int64_t quiet_steps(const sgs_trainer *tr)
+static int64_t quiet_steps(const sgs_trainer *tr, const sgs_feed *feed)
 {
     const sgs_lanes *s = tr->lanes;
     int64_t count = INT64_MAX;
@@ -232,7 +267,8 @@ static int64_t quiet_steps(const sgs_trainer *tr)
         if (!tr->run[l].busy)
             continue;
         const int64_t end = tr->run[l].job.stop.max_steps, due = tr->run[l].next_check;
-        const int64_t left = (end < due ? end : due) - s->t[l];
+        const int64_t recorded = next_record(feed, &tr->run[l]), event = end < due ? end : due;
+        const int64_t left = (event < recorded ? event : recorded) - s->t[l];
         count = left < count ? left : count;
     }
     return count;
@@ -250,7 +286,7 @@ sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64
         if (trainer->busy == 0)
             break;
         const int64_t left = steps - done < trainer->stride ? trainer->stride : steps - done;
-        const int64_t quiet = quiet_steps(trainer), count = quiet < left ? quiet : left;
+        const int64_t quiet = quiet_steps(trainer, feed), count = quiet < left ? quiet : left;
         trainer->lanes->kernel->steps(trainer->lanes, count);
         trainer->phase = (trainer->phase + count) % trainer->stride;
         trainer->steps += count * trainer->busy;

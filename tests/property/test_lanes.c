@@ -258,7 +258,7 @@ static void feed_done(void *context, const sgs_job *job, const sgs_result *resul
 static void train_all(const sgs_job *jobs, int count, int64_t lanes, int64_t slice, sgs_result *results)
 {
     batch_feed f = {jobs, count, 0, results};
-    const sgs_feed feed = {feed_next, feed_done, &f};
+    const sgs_feed feed = {.next = feed_next, .done = feed_done, .context = &f};
     sgs_trainer *trainer;
     sgs_error err;
     int busy = 1;

@@ -76,7 +76,7 @@ static void train_lanes(batch_of_jobs *all)
 {
     sgs_trainer *trainer = NULL;
     sgs_error err = {""};
-    const sgs_feed feed = {next_job, job_done, all};
+    const sgs_feed feed = {.next = next_job, .done = job_done, .context = all};
     int busy = 1;
     if (sgs_trainer_create(&all->jobs[0].run, JOBS, &trainer, &err) != SGS_OK)
         fail_msg("%s", err.text);
