@@ -1,0 +1,348 @@
+/* The state machine. A run that is to do is in exactly one of three places: waiting (a piece, a returned block, or the
+ * range that sgs_sched_add has open), out (blocks), or done (a count). total = waiting + out + done, always. */
+#include "sgdsweep/sched.h"
+#include "blocks.h"
+#include "pieces.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { LANES = 16, BLOCK_RUNS_MAX = 65536 };
+
+/* A block is a share of what waits: seconds. */
+static const double BLOCK_MIN_S = 0.005;
+static const double BLOCK_MAX_S = 4;
+static const double PIECE_MIN_S = 0.010;
+/* Weight of the prediction against what was measured: seconds. */
+static const double PRIOR_S = 0.05;
+/* Results, records and weights of a block are held in memory. */
+static const int64_t BLOCK_BYTES_MAX = 64 << 20;
+
+struct sgs_sched {
+    const sgs_grid *grid; /* borrowed */
+    sgs_speed speed;
+    int trainers;
+    int64_t seeds;      /* runs of a cell */
+    int64_t strip_runs; /* runs of a strip */
+    int64_t row_bytes;  /* of a run's records and weights in a block, 0 if none are kept */
+    float *cell_run_s;  /* predicted seconds of a run, by cell; 0: not computed yet, negative: skipped */
+    struct pieces pieces;
+    struct blocks returned; /* waiting again */
+    struct blocks out;
+    sgs_block open; /* the last range added, which the next one may continue */
+    int64_t added_end;
+    bool started;
+    int64_t total, waiting, done;
+    double total_s, left_s, waiting_s; /* predicted, not corrected */
+    double measured_s, predicted_s;    /* of what is done */
+};
+
+static int64_t widest_row_bytes(const sgs_grid *grid)
+{
+    int64_t widest = 0;
+    int64_t values = 0;
+    int64_t steps = sgs_grid_record_count(grid);
+
+    for (int measure = 0; measure < SGS_MEASURES; measure++)
+        values += sgs_grid_records(grid, (sgs_measure)measure) ? steps : 0;
+    for (int64_t at = 0; sgs_grid_keeps_weights(grid) && at < sgs_grid_axis_size(grid, SGS_AXIS_DIMENSION); at++) {
+        int64_t n = sgs_grid_samples(grid, at);
+        widest = n > widest ? n : widest;
+    }
+    values += widest * (sgs_grid_weights(grid) == SGS_WEIGHTS_RECORD ? steps : 1);
+    return values * (int64_t)sizeof(double);
+}
+
+sgs_status sgs_sched_create(const sgs_grid *grid, int trainers, const sgs_speed *speed, sgs_sched **sched,
+                            sgs_error *err)
+{
+    int64_t first = 0;
+    sgs_sched *made = calloc(1, sizeof *made);
+
+    *sched = NULL;
+    if (!made)
+        return sgs_fail(err, SGS_ENOMEM, "no memory for a schedule");
+    made->grid = grid;
+    made->speed = *speed;
+    made->trainers = trainers > 0 ? trainers : 1;
+    made->seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
+    made->row_bytes = widest_row_bytes(grid);
+    sgs_grid_strip(grid, 0, &first, &made->strip_runs);
+    made->cell_run_s = calloc((size_t)(sgs_grid_runs(grid) / made->seeds), sizeof *made->cell_run_s);
+    if (!made->cell_run_s) {
+        sgs_sched_destroy(made);
+        return sgs_fail(err, SGS_ENOMEM, "no memory for a schedule of %" PRId64 " runs", sgs_grid_runs(grid));
+    }
+    *sched = made;
+    return SGS_OK;
+}
+
+void sgs_sched_destroy(sgs_sched *sched)
+{
+    if (!sched)
+        return;
+    free(sched->cell_run_s);
+    free(sched->pieces.at);
+    free(sched->returned.at);
+    free(sched->out.at);
+    free(sched);
+}
+
+/* Predicted seconds of a run of a cell, negative if it is skipped. */
+static double cell_run_s(sgs_sched *sched, int64_t cell)
+{
+    float *known = &sched->cell_run_s[cell];
+    sgs_run run;
+    sgs_stop stop;
+
+    if (*known == 0) {
+        bool runs = sgs_grid_run(sched->grid, cell * sched->seeds, &run, &stop);
+        *known = runs ? fmaxf((float)sgs_predict_seconds(&run, &stop, &sched->speed), 1e-9F) : -1;
+    }
+    return *known;
+}
+
+/* Runs of [first, end) that lie in the cell of first. */
+static int64_t runs_in_cell(const sgs_sched *sched, int64_t first, int64_t end)
+{
+    int64_t cell_end = (first / sched->seeds + 1) * sched->seeds;
+    return (cell_end < end ? cell_end : end) - first;
+}
+
+/* Predicted seconds of a block whose cells are known. */
+static double block_s(const sgs_sched *sched, sgs_block block)
+{
+    double sum = 0;
+    for (int64_t at = block.first, end = block.first + block.count; at < end;) {
+        int64_t runs = runs_in_cell(sched, at, end);
+        sum += (double)runs * (double)sched->cell_run_s[at / sched->seeds];
+        at += runs;
+    }
+    return sum;
+}
+
+/* ---- what is to do ------------------------------------------------------------------------------------------------
+ */
+
+/* One piece from the front of a range inside a strip: whole cells until there is enough; a rest too small to stand
+ * alone goes with it. */
+static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
+{
+    struct piece piece = {first, 0, 0};
+    double seconds = 0;
+
+    while (first < end) {
+        int64_t runs = runs_in_cell(sched, first, end);
+        double run_s = cell_run_s(sched, first / sched->seeds);
+        bool enough = piece.count >= LANES && seconds >= PIECE_MIN_S;
+        if (enough && end - first >= LANES)
+            break;
+        piece.count += runs;
+        piece.run_s = fmax(piece.run_s, run_s);
+        seconds += (double)runs * run_s;
+        first += runs;
+    }
+    sched->waiting_s += seconds;
+    return piece;
+}
+
+/* Cut the open range into pieces, strip by strip; all runs of a strip are skipped or none is. */
+static sgs_status close_range(sgs_sched *sched, sgs_error *err)
+{
+    int64_t at = sched->open.first;
+    int64_t end = at + sched->open.count;
+
+    sched->open.count = 0;
+    while (at < end) {
+        int64_t strip_end = (at / sched->strip_runs + 1) * sched->strip_runs;
+        int64_t stop = strip_end < end ? strip_end : end;
+        if (cell_run_s(sched, at / sched->seeds) < 0) {
+            at = stop;
+            continue;
+        }
+        while (at < stop) {
+            struct piece piece = cut_piece(sched, at, stop);
+            sgs_status status = pieces_append(&sched->pieces, piece, err);
+            if (status != SGS_OK)
+                return status;
+            sched->waiting += piece.count;
+            at += piece.count;
+        }
+    }
+    return SGS_OK;
+}
+
+sgs_status sgs_sched_add_range(sgs_sched *sched, int64_t first, int64_t count, sgs_error *err)
+{
+    if (sched->started || first < sched->added_end || count < 0 || count > sgs_grid_runs(sched->grid) - first)
+        return sgs_fail(err, SGS_ERANGE, "runs %" PRId64 " + %" PRId64 " cannot be added to the schedule", first,
+                        count);
+    if (count == 0)
+        return SGS_OK;
+    sched->added_end = first + count;
+    if (sched->open.count > 0 && sched->open.first + sched->open.count == first) {
+        sched->open.count += count;
+        return SGS_OK;
+    }
+    sgs_status status = close_range(sched, err);
+    sched->open = (sgs_block){first, count};
+    return status;
+}
+
+sgs_status sgs_sched_add(sgs_sched *sched, int64_t first, int64_t count, const bool *pending, sgs_error *err)
+{
+    for (int64_t at = 0; at < count;) {
+        int64_t end = at;
+        while (end < count && pending[end] == pending[at])
+            end++;
+        if (pending[at]) {
+            sgs_status status = sgs_sched_add_range(sched, first + at, end - at, err);
+            if (status != SGS_OK)
+                return status;
+        }
+        at = end;
+    }
+    return SGS_OK;
+}
+
+sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err)
+{
+    sgs_status status = close_range(sched, err);
+    if (status != SGS_OK)
+        return status;
+    pieces_sort(&sched->pieces);
+    sched->total = sched->waiting;
+    sched->total_s = sched->left_s = sched->waiting_s;
+    sched->started = true;
+    return SGS_OK;
+}
+
+/* ---- handing out --------------------------------------------------------------------------------------------------
+ */
+
+static double correction(const sgs_sched *sched)
+{
+    return (sched->measured_s + PRIOR_S) / (sched->predicted_s + PRIOR_S);
+}
+
+double sgs_sched_block_seconds(const sgs_sched *sched, sgs_block block)
+{
+    return block_s(sched, block) * correction(sched);
+}
+
+/* Seconds (predicted, not corrected) and runs that a block should have. */
+struct size_rule {
+    double target_s, share_s, max_s;
+};
+
+static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds)
+{
+    double scale = correction(sched);
+    double share = fmax(sched->waiting_s, 0) / sched->trainers;
+    double target = fmin(fmax(share / 4, BLOCK_MIN_S / scale), BLOCK_MAX_S / scale);
+    return (struct size_rule){target, share, max_seconds > 0 ? max_seconds / scale : INFINITY};
+}
+
+/* How many runs of [first, end) make a block: cells are added until the target is met; short of a full set of lanes the
+ * target gives way, as long as the block stays within a trainer's share. */
+static int64_t block_runs(const sgs_sched *sched, int64_t first, int64_t end, const struct size_rule *rule)
+{
+    int64_t limit = end - first < BLOCK_RUNS_MAX ? end - first : BLOCK_RUNS_MAX;
+    int64_t runs = 0;
+    double seconds = 0;
+
+    if (sched->row_bytes > 0 && limit > BLOCK_BYTES_MAX / sched->row_bytes)
+        limit = BLOCK_BYTES_MAX / sched->row_bytes;
+    while (runs < limit) {
+        double run_s = (double)sched->cell_run_s[(first + runs) / sched->seeds];
+        int64_t here = runs_in_cell(sched, first + runs, first + limit);
+        double want_s = runs < LANES ? fmax(rule->target_s, fmin(rule->share_s, LANES * run_s)) : rule->target_s;
+        double room = floor((fmin(want_s, rule->max_s) - seconds) / run_s * (1 + 1e-9));
+        if (room < (double)here) {
+            runs += room > 0 ? (int64_t)room : 0;
+            break;
+        }
+        runs += here;
+        seconds += (double)here * run_s;
+    }
+    if (runs < LANES || runs == end - first)
+        return runs > 0 ? runs : 1;
+    /* Neither this block nor the rest should leave most lanes empty. */
+    int64_t rest = end - first - runs;
+    bool absorb = rest < LANES && 2 * rest <= runs && runs + rest <= limit && isinf(rule->max_s);
+    return absorb ? runs + rest : runs - runs % LANES;
+}
+
+/* Which piece to take from: the longest runs; with a limit the longest of those that fill the lanes within it, else the
+ * shortest there are. */
+static size_t choose_piece(sgs_sched *sched, double max_run_s)
+{
+    struct pieces *pieces = &sched->pieces;
+    size_t from = isinf(max_run_s) ? 0 : pieces_shorter(pieces, max_run_s);
+    size_t place = pieces_live(pieces, from);
+    return place < pieces->count ? place : pieces_last(pieces);
+}
+
+bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
+{
+    if (!sched->started || sched->waiting == 0 || !blocks_reserve(&sched->out))
+        return false;
+    struct size_rule rule = size_rule_now(sched, max_seconds);
+
+    if (sched->returned.count > 0) {
+        sgs_block *last = &sched->returned.at[sched->returned.count - 1];
+        *block = (sgs_block){last->first, block_runs(sched, last->first, last->first + last->count, &rule)};
+        last->first += block->count;
+        last->count -= block->count;
+        sched->returned.count -= last->count == 0;
+    } else {
+        size_t place = choose_piece(sched, rule.max_s / LANES);
+        const struct piece *piece = &sched->pieces.at[place];
+        *block =
+            pieces_take(&sched->pieces, place, block_runs(sched, piece->first, piece->first + piece->count, &rule));
+    }
+    blocks_insert(&sched->out, *block);
+    sched->waiting -= block->count;
+    sched->waiting_s -= block_s(sched, *block);
+    return true;
+}
+
+/* ---- coming back --------------------------------------------------------------------------------------------------
+ */
+
+sgs_status sgs_sched_done(sgs_sched *sched, sgs_block block, double seconds, sgs_error *err)
+{
+    sgs_status status = blocks_remove(&sched->out, block, err);
+    if (status != SGS_OK)
+        return status;
+    double predicted = block_s(sched, block);
+    sched->done += block.count;
+    sched->left_s -= predicted;
+    sched->predicted_s += predicted;
+    sched->measured_s += seconds;
+    return SGS_OK;
+}
+
+sgs_status sgs_sched_return(sgs_sched *sched, sgs_block block, sgs_error *err)
+{
+    if (!blocks_reserve(&sched->returned))
+        return sgs_fail(err, SGS_ENOMEM, "no memory for the list of returned blocks");
+    sgs_status status = blocks_remove(&sched->out, block, err);
+    if (status != SGS_OK)
+        return status;
+    blocks_insert(&sched->returned, block);
+    sched->waiting += block.count;
+    sched->waiting_s += block_s(sched, block);
+    return SGS_OK;
+}
+
+sgs_sched_progress sgs_sched_progress_now(const sgs_sched *sched)
+{
+    double scale = correction(sched);
+    sgs_sched_progress now = {.total = sched->total, .waiting = sched->waiting, .done = sched->done};
+
+    now.out = now.total - now.waiting - now.done;
+    now.left_s = now.done == now.total ? 0 : fmax(sched->left_s, 0) * scale;
+    now.total_s = sched->measured_s + now.left_s;
+    return now;
+}
