@@ -1,0 +1,58 @@
+/** @file fleet.h
+ *  The sweep over MPI: rank 0 is the master and trains too, every other rank asks it for blocks, trains them and writes
+ *  them into the results file.
+ *
+ *  Errors between ranks go four ways and no others: a run's failure is data in its result; a rank's fatal error is sent
+ *  to the master, who stops handing out; at a collective phase sgs_agree_coll gives all ranks the worst status; an MPI
+ *  failure prints one line with rank, file and line and calls MPI_Abort. */
+#ifndef SGDSWEEP_FLEET_H
+#define SGDSWEEP_FLEET_H
+
+#include "sgdsweep/grid.h"
+#include <mpi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum sgs_progress { SGS_PROGRESS_AUTO, SGS_PROGRESS_BAR, SGS_PROGRESS_LOG, SGS_PROGRESS_NONE } sgs_progress;
+typedef enum sgs_master { SGS_MASTER_AUTO, SGS_MASTER_SHARED, SGS_MASTER_DEDICATED } sgs_master;
+
+typedef struct sgs_sweep_options {
+    const char *path;      /**< of the results file */
+    bool allow_size;       /**< create above 100 GB or half of the free space */
+    sgs_progress progress; /**< auto: bar on a terminal, log elsewhere */
+    sgs_master master;     /**< auto: dedicated from 64 ranks */
+    double max_seconds;    /**< stop after so many seconds; 0: no limit */
+    double deadline;       /**< stop before this time, seconds since the epoch; 0: none */
+} sgs_sweep_options;
+
+/** MPI_Init_thread at the level that the sweep needs (FUNNELED), and MPI_Finalize. Collective. A failure aborts.
+ *  @param[out] rank  of the caller in MPI_COMM_WORLD */
+void sgs_fleet_start_coll(int *argc, char ***argv, int *rank);
+void sgs_fleet_end_coll(void);
+
+/** Every rank gets the worst status of all and the text of the lowest rank that has it. Collective. */
+sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err);
+
+/** Give every rank the grid that rank 0 holds, through its canonical text. Collective.
+ *  @param[in,out] grid  rank 0: the grid; other ranks: NULL, and the grid on return, owned by the caller
+ *  @return the same on every rank: SGS_OK; SGS_ENOMEM; what parsing returns */
+sgs_status sgs_grid_share_coll(MPI_Comm comm, sgs_grid **grid, sgs_error *err);
+
+/** Create or resume the results file and train until every run is done, a stop is requested or something fails; read
+ *  everything back before SGS_OK. Progress goes to standard error of rank 0, events to FILE.log. Collective. The grid
+ * is the same on every rank.
+ *  @return the same on every rank: SGS_OK: complete and read back; SGS_STOPPED: resumable; SGS_EINVAL: the file is of
+ *  another grid or version; SGS_EDAMAGED; SGS_EEXIST: another sweep writes it; SGS_EIO; SGS_ENOMEM */
+sgs_status sgs_sweep_coll(MPI_Comm comm, const sgs_grid *grid, const sgs_sweep_options *options, sgs_error *err);
+
+/** Install the handlers for USR1, TERM and INT that request a stop (a second INT ends the process); ask if one was
+ *  requested. Not collective. */
+void sgs_stop_install(void);
+bool sgs_stop_requested(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,181 @@
+/* sgdsweep run GRID -o FILE: create or resume. The only verb that starts MPI, and not before its command line is good.
+ */
+#include "cli.h"
+#include "sgdsweep/fleet.h"
+#include "sgdsweep/sched.h"
+#include "sgdsweep/store.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: [mpirun -n P] sgdsweep run GRID -o FILE [OPTIONS]\n\n"
+    "Train every run of a grid file into the results file FILE. A FILE that is there is resumed: the same command "
+    "again\n"
+    "does what is left to do. Beside FILE: FILE.log (what happened, JSON lines) and FILE.lock.\n\n"
+    "  -o, --output FILE     the results file\n"
+    "      --yes             go ahead above one core-hour outside of a batch job\n"
+    "      --allow-size      create a file above 100 GB or half of the free space\n"
+    "      --progress HOW    bar, log, none (default: bar on a terminal, log elsewhere)\n"
+    "      --master HOW      shared (rank 0 trains too), dedicated (default: dedicated from 64 ranks)\n"
+    "      --max-seconds S   stop after S seconds\n"
+    "      --help            this\n\n"
+    "Stops early on USR1, TERM or INT, after --max-seconds, and before SGDSWEEP_DEADLINE (environment, seconds since "
+    "the\n"
+    "epoch): exit code 75, nothing done is lost, the same command resumes.\n";
+
+static const double ASK_ABOVE_S = 3600;
+
+struct run_options {
+    const char *grid;
+    bool yes;
+    sgs_sweep_options sweep;
+};
+
+/* ---- the command line ---------------------------------------------------------------------------------------------
+ */
+
+static int parse_word(const char *option, const char *word, const char *const words[], int *value)
+{
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *value = i;
+            return SGS_EXIT_COMPLETE;
+        }
+    }
+    return cli_usage_error("run: %s '%s' is not known", option, word);
+}
+
+static int parse_option(int found, struct run_options *options)
+{
+    static const char *const progress[] = {"auto", "bar", "log", "none", NULL};
+    static const char *const master[] = {"auto", "shared", "dedicated", NULL};
+    int value = 0;
+    int code = SGS_EXIT_COMPLETE;
+
+    switch (found) {
+    case 'o':
+        options->sweep.path = optarg;
+        break;
+    case 'y':
+        options->yes = true;
+        break;
+    case 'a':
+        options->sweep.allow_size = true;
+        break;
+    case 'p':
+        code = parse_word("--progress", optarg, progress, &value);
+        options->sweep.progress = (sgs_progress)value;
+        break;
+    case 'm':
+        code = parse_word("--master", optarg, master, &value);
+        options->sweep.master = (sgs_master)value;
+        break;
+    default:
+        if (!cli_parse_seconds(optarg, &options->sweep.max_seconds) || options->sweep.max_seconds == 0)
+            code = cli_usage_error("run: --max-seconds '%s' is not a positive number", optarg);
+    }
+    return code;
+}
+
+static int parse_environment(struct run_options *options)
+{
+    const char *deadline = getenv("SGDSWEEP_DEADLINE");
+    if (!deadline || deadline[0] == '\0')
+        return SGS_EXIT_COMPLETE;
+    if (!cli_parse_seconds(deadline, &options->sweep.deadline) || options->sweep.deadline == 0)
+        return cli_usage_error("run: SGDSWEEP_DEADLINE '%s' is not a time in seconds since the epoch", deadline);
+    return SGS_EXIT_COMPLETE;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_command_line(int argc, char **argv, struct run_options *options)
+{
+    static const struct option table[] = {
+        {"output", required_argument, NULL, 'o'}, {"yes", no_argument, NULL, 'y'},
+        {"allow-size", no_argument, NULL, 'a'},   {"progress", required_argument, NULL, 'p'},
+        {"master", required_argument, NULL, 'm'}, {"max-seconds", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    int found;
+
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, ":ho:", table, NULL)) != -1) {
+        if (found == 'h')
+            return fputs(help, stdout) < 0 ? SGS_EXIT_FAILURE : SGS_EXIT_COMPLETE;
+        if (found == '?' || found == ':')
+            return cli_option_error(found, argc, argv);
+        int code = parse_option(found, options);
+        if (code != SGS_EXIT_COMPLETE)
+            return code;
+    }
+    if (!cli_one_operand(argc, argv, "the grid file", &options->grid))
+        return SGS_EXIT_USAGE;
+    if (!options->sweep.path || options->sweep.path[0] == '\0')
+        return cli_usage_error("run: -o FILE is missing");
+    int code = parse_environment(options);
+    return code == SGS_EXIT_COMPLETE ? -1 : code;
+}
+
+/* ---- rank 0, before the sweep -------------------------------------------------------------------------------------
+ */
+
+static bool in_batch_job(void)
+{
+    return getenv("SLURM_JOB_ID") || getenv("PBS_JOBID") || getenv("LSB_JOBID");
+}
+
+/* Say what it will cost, and refuse what nobody meant to start on a login node. */
+static sgs_status check_cost(const sgs_grid *grid, const struct run_options *options, sgs_error *err)
+{
+    char size[CLI_TEXT_BYTES];
+    sgs_speed speed = sgs_speed_default();
+    sgs_forecast forecast = sgs_forecast_grid(grid, &speed);
+
+    (void)cli_size_text((double)sgs_store_size_bytes(grid), size);
+    (void)fprintf(stderr,
+                  "sgdsweep: %" PRId64 " runs, %" PRId64 " of them skipped; predicted %.3g core-hours (%.3g s on one "
+                  "core), results file %s\n",
+                  forecast.runs, forecast.skipped, forecast.seconds / 3600, forecast.seconds, size);
+    if (forecast.seconds > ASK_ABOVE_S && !options->yes && !in_batch_job())
+        return sgs_fail(err, SGS_EINVAL,
+                        "predicted to take %.3g core-hours, and this is no batch job: add --yes to go ahead",
+                        forecast.seconds / 3600);
+    return SGS_OK;
+}
+
+static sgs_status read_grid(const struct run_options *options, sgs_grid **grid, sgs_error *err)
+{
+    sgs_status status = sgs_grid_read(options->grid, grid, err);
+    return status == SGS_OK ? check_cost(*grid, options, err) : status;
+}
+
+static sgs_status run_coll(const struct run_options *options, int rank, sgs_error *err)
+{
+    sgs_grid *grid = NULL;
+    sgs_status status = rank == 0 ? read_grid(options, &grid, err) : SGS_OK;
+
+    status = sgs_agree_coll(MPI_COMM_WORLD, status, err);
+    if (status == SGS_OK)
+        status = sgs_grid_share_coll(MPI_COMM_WORLD, &grid, err);
+    if (status == SGS_OK)
+        status = sgs_sweep_coll(MPI_COMM_WORLD, grid, &options->sweep, err);
+    sgs_grid_destroy(grid);
+    return status;
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct run_options options = {0};
+    sgs_error err = {""};
+    int rank = 0;
+    int code = parse_command_line(argc, argv, &options);
+
+    if (code >= 0)
+        return code;
+    sgs_stop_install();
+    sgs_fleet_start_coll(&argc, &argv, &rank);
+    sgs_status status = run_coll(&options, rank, &err);
+    code = rank == 0 ? cli_failure(status, &err) : sgs_exit_code(status);
+    sgs_fleet_end_coll();
+    return code;
+}

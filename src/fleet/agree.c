@@ -1,0 +1,81 @@
+/* Start and end of MPI, its failures, and agreement between ranks. */
+#include "mpi_check.h"
+#include "sgdsweep/fleet.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mpi_check(int code, const char *file, int line)
+{
+    char text[MPI_MAX_ERROR_STRING] = "unknown error";
+    int length = 0;
+    int rank = -1;
+
+    if (code == MPI_SUCCESS)
+        return;
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    (void)MPI_Error_string(code, text, &length);
+    (void)fprintf(stderr, "sgdsweep: rank %d: %s:%d: MPI: %s\n", rank, file, line, text);
+    (void)MPI_Abort(MPI_COMM_WORLD, SGS_EXIT_FAILURE);
+    abort();
+}
+
+void sgs_fleet_start_coll(int *argc, char ***argv, int *rank)
+{
+    int provided = 0;
+    SGS_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
+    SGS_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
+    if (provided < MPI_THREAD_FUNNELED)
+        mpi_check(MPI_ERR_OTHER, __FILE__, __LINE__);
+    SGS_MPI(MPI_Comm_rank(MPI_COMM_WORLD, rank));
+}
+
+void sgs_fleet_end_coll(void)
+{
+    SGS_MPI(MPI_Finalize());
+}
+
+sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
+{
+    struct {
+        int status, rank;
+    } own = {(int)mine, 0}, worst;
+    char text[SGS_ERROR_TEXT_BYTES] = "";
+
+    SGS_MPI(MPI_Comm_rank(comm, &own.rank));
+    SGS_MPI(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, comm)); /* ties go to the lowest rank */
+    if (worst.status == SGS_OK)
+        return SGS_OK;
+    if (own.rank == worst.rank && err)
+        memcpy(text, err->text, sizeof text);
+    SGS_MPI(MPI_Bcast(text, sizeof text, MPI_CHAR, worst.rank, comm));
+    if (err)
+        memcpy(err->text, text, sizeof text);
+    return (sgs_status)worst.status;
+}
+
+sgs_status sgs_grid_share_coll(MPI_Comm comm, sgs_grid **grid, sgs_error *err)
+{
+    int rank = 0;
+    int size = 0;
+    char *text = NULL;
+    sgs_status status = SGS_OK;
+
+    SGS_MPI(MPI_Comm_rank(comm, &rank));
+    if (rank == 0)
+        size = (int)strlen(sgs_grid_canonical(*grid));
+    SGS_MPI(MPI_Bcast(&size, 1, MPI_INT, 0, comm));
+    text = malloc((size_t)size + 1);
+    status = sgs_agree_coll(comm, text ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "no memory for the grid"), err);
+    if (status != SGS_OK || !text)
+        goto out;
+    if (rank == 0)
+        memcpy(text, sgs_grid_canonical(*grid), (size_t)size);
+    SGS_MPI(MPI_Bcast(text, size, MPI_CHAR, 0, comm));
+    if (rank != 0)
+        status = sgs_grid_parse(text, (size_t)size, "grid of rank 0", grid, err);
+    status = sgs_agree_coll(comm, status, err);
+out:
+    free(text);
+    return status;
+}

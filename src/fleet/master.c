@@ -1,0 +1,285 @@
+/* Rank 0: hands out blocks, counts what is in the file, and trains between two looks at its mail.
+ *
+ * Every worker gets exactly one END or DROP, its last order, and answers with BYE, its last report: then no message is
+ * under way any more. Only what a worker reports as written counts as done. */
+#include "clock.h"
+#include "crew.h"
+#include "fleet_private.h"
+#include "mpi_check.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { MISSES = 3 };
+
+static const double NAP_S = 20e-6;
+static const double FLUSH_GAP_S = 0.1;
+/* Blocks of a master that trains take so long at most, unless there is plenty left to do. */
+static const double MASTER_BLOCK_S = 0.5;
+
+struct master {
+    struct sweep *sweep;
+    int trainers;
+    struct crew *crew; /* NULL: dedicated */
+    bool *idle;        /* ranks whose question is open */
+    int idle_count, byes;
+    int32_t ending; /* ORDER_END or ORDER_DROP once it was said */
+    double flushed_s;
+    sgs_status status; /* the first failure */
+    sgs_error *err;
+};
+
+/* Tell every worker that this was it. */
+static void end_all(struct master *master, int32_t kind)
+{
+    struct order order = {.kind = kind};
+
+    if (master->ending != 0)
+        return;
+    master->ending = kind;
+    for (int rank = 1; rank < master->sweep->size; rank++)
+        message_send_order(master->sweep->comm, rank, &order);
+}
+
+/* Keep the first failure, whose text is in *text, and stop. */
+static void fail(struct master *master, sgs_status status, const sgs_error *text)
+{
+    if (status == SGS_OK)
+        return;
+    if (master->status == SGS_OK) {
+        master->status = status;
+        if (master->err && text != master->err)
+            *master->err = *text;
+    }
+    end_all(master, ORDER_DROP);
+}
+
+/* ---- handing out --------------------------------------------------------------------------------------------------
+ */
+
+static bool next_block(struct master *master, double max_seconds, struct order *order)
+{
+    *order = (struct order){.kind = ORDER_BLOCK};
+    if (sgs_sched_next(master->sweep->sched, max_seconds, &order->block)) {
+        order->predicted_s = sgs_sched_block_seconds(master->sweep->sched, order->block);
+        return true;
+    }
+    sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
+    if (now.waiting > 0 && now.out == 0) {
+        sgs_error error;
+        fail(master, sgs_fail(&error, SGS_ENOMEM, "no memory to hand out a block"), &error);
+    }
+    return false;
+}
+
+static void answer(struct master *master, int rank)
+{
+    struct order order;
+
+    if (master->ending != 0) /* END is on its way */
+        return;
+    bool found = next_block(master, 0, &order);
+    if (found)
+        message_send_order(master->sweep->comm, rank, &order);
+    master->idle_count += (!found) - master->idle[rank];
+    master->idle[rank] = !found;
+}
+
+static void answer_idle(struct master *master)
+{
+    for (int rank = 1; rank < master->sweep->size && master->idle_count > 0; rank++)
+        if (master->idle[rank])
+            answer(master, rank);
+}
+
+/* Blocks for the master itself: short ones. */
+static void feed_crew(struct master *master)
+{
+    sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
+    double max_seconds = fmax(MASTER_BLOCK_S, now.left_s / (4 * master->trainers));
+    sgs_error error;
+    struct order order;
+
+    while (master->ending == 0 && crew_wants(master->crew, 0)) {
+        if (!next_block(master, master->sweep->size == 1 ? 0 : max_seconds, &order))
+            return;
+        fail(master, crew_push(master->crew, order.block, order.predicted_s, &error), &error);
+    }
+}
+
+/* ---- reports ------------------------------------------------------------------------------------------------------
+ */
+
+static void count_done(struct master *master, int rank, const struct report *report)
+{
+    sgs_error error;
+    struct sweep *sweep = master->sweep;
+    sgs_block block = report->block;
+    json_t *fields =
+        json_pack("{s:I, s:I, s:i, s:f, s:I}", "first", (json_int_t)block.first, "count", (json_int_t)block.count,
+                  "rank", rank, "seconds", report->seconds, "steps", (json_int_t)report->steps);
+
+    fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
+    fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
+    sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
+    if (now.done == now.total)
+        end_all(master, ORDER_END);
+}
+
+static void take_failure(struct master *master, int rank, const struct report *report)
+{
+    sgs_error text;
+    sgs_error error;
+
+    SGS_MPI(
+        MPI_Recv(text.text, SGS_ERROR_TEXT_BYTES, MPI_CHAR, rank, TAG_TEXT, master->sweep->comm, MPI_STATUS_IGNORE));
+    text.text[SGS_ERROR_TEXT_BYTES - 1] = '\0';
+    json_t *fields = json_pack("{s:i, s:i, s:s}", "rank", rank, "status", (int)report->status, "text", text.text);
+    fail(master, (sgs_status)report->status, &text);
+    fail(master, event_log_add(master->sweep->log, "failure", fields, &error), &error);
+}
+
+static void take_report(struct master *master, int rank, const struct report *report)
+{
+    sgs_error error;
+
+    switch ((enum report_kind)report->kind) {
+    case REPORT_ASK:
+        answer(master, rank);
+        break;
+    case REPORT_DONE:
+        count_done(master, rank, report);
+        break;
+    case REPORT_RETURN:
+        fail(master, sgs_sched_return(master->sweep->sched, report->block, &error), &error);
+        answer_idle(master);
+        break;
+    case REPORT_STOP:
+        end_all(master, ORDER_DROP);
+        break;
+    case REPORT_FAIL:
+        take_failure(master, rank, report);
+        break;
+    case REPORT_BYE:
+        master->byes++;
+        break;
+    }
+}
+
+static void take_own_report(void *context, const struct report *report)
+{
+    take_report(context, 0, report);
+}
+
+/* Answer until nobody has asked three times in a row: messages in shared memory arrive while one looks. */
+static bool take_mail(struct master *master)
+{
+    bool any = false;
+
+    for (int misses = 0; misses < MISSES;) {
+        int arrived = 0;
+        MPI_Status status;
+        struct report report;
+        SGS_MPI(MPI_Iprobe(MPI_ANY_SOURCE, TAG_REPORT, master->sweep->comm, &arrived, &status));
+        if (!arrived) {
+            misses++;
+            continue;
+        }
+        SGS_MPI(MPI_Recv(&report, sizeof report, MPI_BYTE, status.MPI_SOURCE, TAG_REPORT, master->sweep->comm,
+                         MPI_STATUS_IGNORE));
+        take_report(master, status.MPI_SOURCE, &report);
+        misses = 0;
+        any = true;
+    }
+    return any;
+}
+
+/* ---- the loop -----------------------------------------------------------------------------------------------------
+ */
+
+static bool time_is_up(const struct sweep *sweep)
+{
+    const sgs_sweep_options *options = sweep->options;
+    return (options->max_seconds > 0 && clock_now_s() - sweep->started_s >= options->max_seconds) ||
+           (options->deadline > 0 && clock_epoch_s() >= options->deadline);
+}
+
+static void look_around(struct master *master)
+{
+    struct sweep *sweep = master->sweep;
+    sgs_error error;
+    double now_s = clock_now_s();
+
+    if (sgs_stop_requested() || time_is_up(sweep))
+        end_all(master, ORDER_DROP);
+    fail(master, sync_timer_check(sweep->sync, &error), &error);
+    sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
+    bool shown = progress_show(&sweep->progress, &now);
+    if (shown && sweep->progress.mode == SGS_PROGRESS_LOG) {
+        json_t *fields = json_pack("{s:I, s:I, s:f}", "done", (json_int_t)now.done, "total", (json_int_t)now.total,
+                                   "left_s", now.left_s);
+        fail(master, event_log_add(sweep->log, "progress", fields, &error), &error);
+    }
+    if (now_s - master->flushed_s >= FLUSH_GAP_S) {
+        master->flushed_s = now_s;
+        fail(master, event_log_flush(sweep->log, &error), &error);
+    }
+}
+
+/* The master's own training: a slice, or what is left to do with its blocks at the end. */
+static bool train(struct master *master)
+{
+    sgs_error error;
+
+    if (!master->crew)
+        return false;
+    feed_crew(master);
+    if (master->ending == 0 && crew_busy(master->crew)) {
+        fail(master, crew_slice(master->crew, &error), &error);
+        return true;
+    }
+    return false;
+}
+
+static void serve(struct master *master)
+{
+    sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
+    sgs_error error;
+
+    if (now.total == 0)
+        end_all(master, ORDER_END);
+    do {
+        bool moved = take_mail(master);
+        look_around(master);
+        moved |= train(master);
+        if (master->ending == ORDER_DROP && master->crew && crew_busy(master->crew))
+            fail(master, crew_drop(master->crew, &error), &error);
+        if (!moved)
+            clock_nap(NAP_S);
+    } while (master->ending == 0 || master->byes < master->sweep->size - 1);
+}
+
+sgs_status master_run(struct sweep *sweep, sgs_error *err)
+{
+    struct master master = {.sweep = sweep, .trainers = sweep->size - sweep->dedicated, .err = err};
+    struct crew_sink sink = {take_own_report, &master};
+    sgs_error error;
+    sgs_status status = SGS_OK;
+
+    master.idle = calloc((size_t)sweep->size, sizeof *master.idle);
+    if (!master.idle)
+        status = sgs_fail(&error, SGS_ENOMEM, "no memory for a master of %d ranks", sweep->size);
+    if (status == SGS_OK && !sweep->dedicated)
+        status = crew_create(sweep->grid, sweep->store, sink, &master.crew, &error);
+    fail(&master, status, &error);
+    master.flushed_s = clock_now_s();
+    serve(&master);
+    sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
+    if (now.total > 0)
+        progress_end(&sweep->progress, &now);
+    crew_destroy(master.crew);
+    free(master.idle);
+    if (master.status == SGS_OK && now.done < now.total)
+        return sgs_fail(err, SGS_STOPPED, "stopped with %" PRId64 " runs left to do", now.total - now.done);
+    return master.status;
+}

@@ -1,0 +1,265 @@
+/* The sweep as a whole: prepare the file, open it everywhere, find out what is to do, train, close, read back.
+ *
+ * Between two collective steps every rank goes through sgs_agree_coll, so all leave at the same place with the same
+ * status. A run's bytes depend on the grid and its index alone: nothing here can change them. */
+#include "clock.h"
+#include "fleet_private.h"
+#include "mpi_check.h"
+#include "sgdsweep/train.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEDICATED_FROM_RANKS = 64 };
+
+/* ---- rank 0 before the others come --------------------------------------------------------------------------------
+ */
+
+static sgs_status check_same_sweep(const struct sweep *sweep, sgs_store *store, sgs_error *err)
+{
+    char text[SGS_ERROR_TEXT_BYTES / 2];
+    const char *path = sweep->options->path;
+    const sgs_grid *there = sgs_store_grid(store);
+
+    if (sgs_grid_difference(sweep->grid, there, text, sizeof text))
+        return sgs_fail(err, SGS_EINVAL, "%s holds another grid: %s", path, text);
+    if (!sgs_key_equal(sgs_grid_digest(sweep->grid), sgs_grid_digest(there)))
+        return sgs_fail(err, SGS_EINVAL, "%s holds another grid: the digests of the grids differ", path);
+    if (sgs_store_algorithm_version(store) != SGS_ALGORITHM_VERSION)
+        return sgs_fail(err, SGS_EINVAL, "%s was trained by algorithm version %d, this program has %d", path,
+                        sgs_store_algorithm_version(store), SGS_ALGORITHM_VERSION);
+    return SGS_OK;
+}
+
+static sgs_status check_file(const struct sweep *sweep, sgs_error *err)
+{
+    sgs_store *store = NULL;
+    sgs_status status = sgs_store_open(sweep->options->path, SGS_STORE_READ, &store, err);
+
+    if (status == SGS_OK)
+        status = check_same_sweep(sweep, store, err);
+    sgs_status closed = sgs_store_close(store, status == SGS_OK ? err : NULL);
+    return status == SGS_OK ? closed : status;
+}
+
+/* Lock, then create the file or see that it is of this sweep, then open its log. */
+static sgs_status prepare_root(struct sweep *sweep, sgs_error *err)
+{
+    const char *path = sweep->options->path;
+    char notice[SGS_ERROR_TEXT_BYTES] = "";
+    sgs_status status = sgs_lock_take(path, &sweep->lock, notice, err);
+
+    if (status != SGS_OK)
+        return status;
+    if (notice[0] != '\0')
+        progress_say(&sweep->progress, "%s", notice);
+    if (access(path, F_OK) == 0) {
+        status = check_file(sweep, err);
+    } else if (errno == ENOENT) {
+        sweep->fresh = true;
+        status = sgs_store_create(path, sweep->grid, sweep->options->allow_size, err);
+    } else {
+        status = sgs_fail(err, SGS_EIO, "%s: %s", path, strerror(errno));
+    }
+    if (status == SGS_OK)
+        status = event_log_open(path, &sweep->log, err);
+    if (status == SGS_OK && notice[0] != '\0')
+        status = event_log_add(sweep->log, "lock", json_pack("{s:s}", "text", notice), err);
+    if (status == SGS_OK) {
+        sgs_speed speed = sgs_speed_default();
+        int trainers = sweep->size - sweep->dedicated;
+        status = sgs_sched_create(sweep->grid, trainers, &speed, &sweep->sched, err);
+    }
+    return status;
+}
+
+static sgs_status prepare_coll(struct sweep *sweep, sgs_error *err)
+{
+    int fresh = 0;
+    sgs_status status = sweep->rank == 0 ? prepare_root(sweep, err) : SGS_OK;
+
+    status = sgs_agree_coll(sweep->comm, status, err);
+    if (status != SGS_OK)
+        return status;
+    fresh = sweep->fresh;
+    SGS_MPI(MPI_Bcast(&fresh, 1, MPI_INT, 0, sweep->comm));
+    sweep->fresh = fresh != 0;
+    return sgs_store_open_coll(sweep->options->path, sweep->comm, &sweep->store, err);
+}
+
+/* ---- training -----------------------------------------------------------------------------------------------------
+ */
+
+/* One rank a node syncs the file. */
+static sgs_status start_sync_coll(struct sweep *sweep, sgs_error *err)
+{
+    MPI_Comm node = MPI_COMM_NULL;
+    int node_rank = 0;
+    sgs_status status = SGS_OK;
+
+    SGS_MPI(MPI_Comm_split_type(sweep->comm, MPI_COMM_TYPE_SHARED, sweep->rank, MPI_INFO_NULL, &node));
+    SGS_MPI(MPI_Comm_rank(node, &node_rank));
+    SGS_MPI(MPI_Comm_free(&node));
+    if (node_rank == 0)
+        status = sync_timer_start(sweep->store, (unsigned)sweep->rank, &sweep->sync, err);
+    return sgs_agree_coll(sweep->comm, status, err);
+}
+
+/* Tell user and log what this life begins with. */
+static sgs_status announce(struct sweep *sweep, const sgs_tally *tally, sgs_error *err)
+{
+    sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
+    int64_t finished = 0;
+
+    for (int i = 0; i < SGS_RUN_STATUSES; i++)
+        finished += sgs_run_status_finished(i) ? tally->status[i] : 0;
+    sweep->progress.before = finished - tally->damaged;
+    if (tally->damaged > 0)
+        progress_say(&sweep->progress, "%" PRId64 " runs do not match their checksums and are done again",
+                     tally->damaged);
+    if (!sweep->fresh)
+        progress_say(&sweep->progress, "resuming %s: %" PRId64 " runs done, %" PRId64 " to do", sweep->options->path,
+                     sweep->progress.before, now.total);
+    json_t *fields =
+        json_pack("{s:i, s:b, s:I, s:I, s:I, s:f, s:s}", "ranks", sweep->size, "dedicated_master",
+                  (int)sweep->dedicated, "done", (json_int_t)sweep->progress.before, "to_do", (json_int_t)now.total,
+                  "damaged", (json_int_t)tally->damaged, "predicted_s", now.total_s, "isa", sgs_trainer_isa());
+    sgs_status status = event_log_add(sweep->log, sweep->fresh ? "start" : "resume", fields, err);
+    return status == SGS_OK ? event_log_flush(sweep->log, err) : status;
+}
+
+static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
+{
+    sgs_error other;
+    sgs_status status = start_sync_coll(sweep, err);
+
+    if (status == SGS_OK) {
+        status = sweep->rank == 0 ? master_run(sweep, err) : worker_run(sweep, err);
+        status = sgs_agree_coll(sweep->comm, status, err);
+    }
+    sgs_status synced = sync_timer_stop(sweep->sync, &other);
+    sweep->sync = NULL;
+    synced = sgs_agree_coll(sweep->comm, synced, &other);
+    if (synced <= status)
+        return status;
+    if (err)
+        *err = other;
+    return synced;
+}
+
+/* Scan, and train what is to do. *trained: there was something. */
+static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained, sgs_error *err)
+{
+    sgs_status status = scan_pending_coll(sweep, tally, err);
+
+    if (status == SGS_OK && sweep->rank == 0) {
+        status = sgs_sched_start(sweep->sched, err);
+        if (status == SGS_OK)
+            status = announce(sweep, tally, err);
+        *trained = sgs_sched_progress_now(sweep->sched).total > 0;
+    }
+    status = sgs_agree_coll(sweep->comm, status, err);
+    SGS_MPI(MPI_Bcast(trained, 1, MPI_INT, 0, sweep->comm));
+    return status == SGS_OK && *trained ? train_coll(sweep, err) : status;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------
+ */
+
+static sgs_status log_end(struct sweep *sweep, sgs_status status, const sgs_tally *tally, sgs_error *err)
+{
+    char digest[SGS_KEY_TEXT_BYTES];
+    double seconds = clock_now_s() - sweep->started_s;
+    sgs_status logged = SGS_OK;
+
+    if (!sweep->log)
+        return SGS_OK;
+    if (status == SGS_OK) {
+        json_t *fields =
+            json_pack("{s:f, s:s}", "seconds", seconds, "results_digest", sgs_key_text(tally->digest, digest));
+        logged = event_log_add(sweep->log, "complete", fields, err);
+    } else {
+        json_t *fields = json_pack("{s:f, s:s}", "seconds", seconds, "text", err->text);
+        logged = event_log_add(sweep->log, status == SGS_STOPPED ? "stop" : "error", fields, NULL);
+    }
+    sgs_status closed = event_log_close(sweep->log, logged == SGS_OK ? err : NULL);
+    sweep->log = NULL;
+    return logged == SGS_OK ? closed : logged;
+}
+
+static void say_complete(struct sweep *sweep, const sgs_tally *tally)
+{
+    progress_say(&sweep->progress,
+                 "complete in %.3g s: %" PRId64 " converged, %" PRId64 " max_steps, %" PRId64 " diverged, %" PRId64
+                 " dead, %" PRId64 " skipped; all read back",
+                 clock_now_s() - sweep->started_s, tally->status[SGS_RUN_CONVERGED], tally->status[SGS_RUN_MAX_STEPS],
+                 tally->status[SGS_RUN_DIVERGED], tally->status[SGS_RUN_DEAD], tally->status[SGS_RUN_SKIPPED]);
+}
+
+/* Log, lock and schedule are rank 0's. A log that cannot be ended fails a sweep that was fine so far. */
+static sgs_status end_coll(struct sweep *sweep, sgs_status status, const sgs_tally *tally, sgs_error *err)
+{
+    sgs_status mine = status;
+
+    if (sweep->rank == 0) {
+        sgs_error text = *err;
+        sgs_status logged = log_end(sweep, status, tally, &text);
+        if (status == SGS_OK || status == SGS_STOPPED)
+            mine = logged > mine ? logged : mine;
+        if (mine != status)
+            *err = text;
+        if (mine == SGS_OK)
+            say_complete(sweep, tally);
+    }
+    sgs_lock_release(sweep->lock);
+    sgs_sched_destroy(sweep->sched);
+    return sgs_agree_coll(sweep->comm, mine, err);
+}
+
+static sgs_status close_coll(struct sweep *sweep, sgs_status status, sgs_error *err)
+{
+    sgs_error other = {""};
+    sgs_status closed = sgs_agree_coll(sweep->comm, sgs_store_close(sweep->store, &other), &other);
+
+    sweep->store = NULL;
+    if (closed <= status)
+        return status;
+    *err = other;
+    return closed;
+}
+
+static sgs_status sweep_coll(struct sweep *sweep, sgs_error *err)
+{
+    sgs_tally tally = {0};
+    int trained = 0;
+    sgs_status status = prepare_coll(sweep, err);
+
+    if (status == SGS_OK) {
+        status = work_coll(sweep, &tally, &trained, err);
+        status = close_coll(sweep, status, err);
+    }
+    if (status == SGS_OK && trained) /* else the scan was the reading back */
+        status = scan_back_coll(sweep, &tally, err);
+    return end_coll(sweep, status, &tally, err);
+}
+
+sgs_status sgs_sweep_coll(MPI_Comm comm, const sgs_grid *grid, const sgs_sweep_options *options, sgs_error *err)
+{
+    struct sweep sweep = {.grid = grid, .options = options, .started_s = clock_now_s()};
+    sgs_error text = {""};
+
+    SGS_MPI(MPI_Comm_dup(comm, &sweep.comm));
+    SGS_MPI(MPI_Comm_set_errhandler(sweep.comm, MPI_ERRORS_RETURN));
+    SGS_MPI(MPI_Comm_rank(sweep.comm, &sweep.rank));
+    SGS_MPI(MPI_Comm_size(sweep.comm, &sweep.size));
+    sweep.dedicated = sweep.size > 1 && (options->master == SGS_MASTER_DEDICATED ||
+                                         (options->master == SGS_MASTER_AUTO && sweep.size >= DEDICATED_FROM_RANKS));
+    progress_init(&sweep.progress, sweep.rank == 0 ? options->progress : SGS_PROGRESS_NONE,
+                  sweep.size - sweep.dedicated, 0);
+    sgs_status status = sweep_coll(&sweep, &text);
+    SGS_MPI(MPI_Comm_free(&sweep.comm));
+    if (err)
+        *err = text;
+    return status;
+}

@@ -1,0 +1,138 @@
+/* A worker: asks for blocks before it runs dry, trains between two looks at its mail, tells what is in the file.
+ *
+ * It ends when the master says so and never before: after a failure of its own it tells the master and waits. */
+#include "clock.h"
+#include "crew.h"
+#include "fleet_private.h"
+#include "mpi_check.h"
+#include <math.h>
+
+static const double LATENCY_GUESS_S = 0.002;
+static const double NAP_MIN_S = 20e-6;
+static const double NAP_MAX_S = 0.001;
+
+struct worker {
+    struct sweep *sweep;
+    struct crew *crew;
+    int32_t ended; /* ORDER_END or ORDER_DROP once it came */
+    bool asked, told_stop;
+    double asked_s, latency_s;
+    sgs_status status; /* the failure that the master was told */
+};
+
+static void send_report(void *context, const struct report *report)
+{
+    message_send_report(((struct worker *)context)->sweep->comm, report);
+}
+
+/* Keep the first failure and tell the master. */
+static void fail(struct worker *worker, sgs_status status, const sgs_error *err)
+{
+    if (worker->status != SGS_OK)
+        return;
+    struct report report = {.kind = REPORT_FAIL, .status = (int32_t)status};
+    worker->status = status;
+    send_report(worker, &report);
+    SGS_MPI(MPI_Send(err->text, SGS_ERROR_TEXT_BYTES, MPI_CHAR, 0, TAG_TEXT, worker->sweep->comm));
+}
+
+/* Take one order, if there is one. */
+static bool take_order(struct worker *worker, sgs_error *err)
+{
+    int arrived = 0;
+    struct order order;
+    sgs_status status = SGS_OK;
+    MPI_Comm comm = worker->sweep->comm;
+
+    SGS_MPI(MPI_Iprobe(0, TAG_ORDER, comm, &arrived, MPI_STATUS_IGNORE));
+    if (!arrived)
+        return false;
+    SGS_MPI(MPI_Recv(&order, sizeof order, MPI_BYTE, 0, TAG_ORDER, comm, MPI_STATUS_IGNORE));
+    if (order.kind != ORDER_BLOCK) {
+        worker->ended = order.kind;
+        return true;
+    }
+    worker->latency_s += 0.25 * (clock_now_s() - worker->asked_s - worker->latency_s);
+    worker->asked = false;
+    if (worker->status == SGS_OK)
+        status = crew_push(worker->crew, order.block, order.predicted_s, err);
+    if (status != SGS_OK)
+        fail(worker, status, err);
+    return true;
+}
+
+static void ask(struct worker *worker)
+{
+    struct report report = {.kind = REPORT_ASK};
+    worker->asked = true;
+    worker->asked_s = clock_now_s();
+    send_report(worker, &report);
+}
+
+static void tell_stop(struct worker *worker)
+{
+    struct report report = {.kind = REPORT_STOP};
+    worker->told_stop = true;
+    send_report(worker, &report);
+}
+
+/* One round: look around, then train for a slice. false: there was nothing to do. */
+static bool work(struct worker *worker, sgs_error *err)
+{
+    sgs_status status = sync_timer_check(worker->sweep->sync, err);
+
+    if (sgs_stop_requested() && !worker->told_stop)
+        tell_stop(worker);
+    /* Two latencies ahead, but not so far that a block waits here while others run dry. */
+    if (status == SGS_OK && !worker->asked && crew_wants(worker->crew, fmin(2 * worker->latency_s, 0.1)))
+        ask(worker);
+    if (status == SGS_OK && !crew_busy(worker->crew))
+        return false;
+    if (status == SGS_OK)
+        status = crew_slice(worker->crew, err);
+    if (status != SGS_OK)
+        fail(worker, status, err);
+    return true;
+}
+
+/* A latency measured while there was nothing to hand out is none. */
+static void bound_latency(struct worker *worker)
+{
+    worker->latency_s = fmin(worker->latency_s, 0.05);
+}
+
+static sgs_status serve(struct worker *worker, sgs_error *err)
+{
+    double nap_s = NAP_MIN_S;
+
+    while (worker->ended == 0) {
+        bool moved = take_order(worker, err);
+        if (worker->ended == 0 && worker->status == SGS_OK)
+            moved |= work(worker, err);
+        nap_s = moved ? NAP_MIN_S : fmin(2 * nap_s, NAP_MAX_S);
+        if (!moved)
+            clock_nap(nap_s);
+        bound_latency(worker);
+    }
+    if (worker->ended == ORDER_DROP && worker->status == SGS_OK) {
+        sgs_status status = crew_drop(worker->crew, err);
+        if (status != SGS_OK)
+            fail(worker, status, err);
+    }
+    return worker->status;
+}
+
+sgs_status worker_run(struct sweep *sweep, sgs_error *err)
+{
+    struct worker worker = {.sweep = sweep, .latency_s = LATENCY_GUESS_S};
+    struct report bye = {.kind = REPORT_BYE};
+    struct crew_sink sink = {send_report, &worker};
+    sgs_status status = crew_create(sweep->grid, sweep->store, sink, &worker.crew, err);
+
+    if (status != SGS_OK)
+        fail(&worker, status, err);
+    status = serve(&worker, err);
+    message_send_report(sweep->comm, &bye);
+    crew_destroy(worker.crew);
+    return status;
+}

@@ -1,0 +1,414 @@
+"""Whole sweeps: the program as a user runs it, on several ranks, stopped, killed and resumed.
+
+    SGDSWEEP=build/sgdsweep python3 test_sweep.py [SweepTest.test_...]
+
+The expectation is always the digest of an undisturbed sweep on one rank.
+"""
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.path.abspath(os.environ.get("SGDSWEEP", "build/sgdsweep"))
+SEED = int(os.environ.get("SGDSWEEP_TEST_SEED", "20261123"))
+TIMEOUT_S = 120
+STOP_S = 30  # far more than a stop takes; the machine may be busy
+
+SMALL = """
+activation: [linear, relu]
+dimension: [8, 32]
+batch_size: [1, 12, n/2, n-1, n]
+step_size: {scaled_by_batch: [0.1, 0.2]}
+seed: {first: 1, count: 20}
+"""
+
+# The same runs as SMALL, listed in another order.
+SMALL_SHUFFLED = """
+seed: [20, 19, 18, 17, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 14, 13, 12]
+step_size: {scaled_by_batch: [0.2, 0.1]}
+batch_size: [n, 12, 1, n/2, n-1]
+dimension: [32, 8]
+activation: [relu, linear]
+"""
+
+# A tenth of a core-second of work for each seed, in runs of some milliseconds.
+LONG = """
+activation: [linear, relu]
+dimension: [64, 96]
+batch_size: [1, n-1, n]
+step_size: {scaled_by_batch: [0.03, 0.06]}
+seed: {first: 1, count: %d}
+"""
+
+
+def descendants(pid):
+    """Process ids of all children of a process, and theirs."""
+    children = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        fields = text[text.rindex(")") + 2:].split()
+        children.setdefault(int(fields[1]), []).append(int(text.split()[0]))
+    found, queue = [], [pid]
+    while queue:
+        for child in children.get(queue.pop(), []):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def is_program(pid):
+    try:
+        return os.path.realpath(f"/proc/{pid}/exe") == os.path.realpath(PROGRAM)
+    except OSError:
+        return False
+
+
+class SweepTest(unittest.TestCase):
+    def setUp(self):
+        # Open MPI's session folders go to a short private path, so that what kills leave behind can be removed.
+        self.folder = tempfile.mkdtemp(prefix="sgs")
+        self.shm_before = set(os.listdir("/dev/shm"))
+        self.env = dict(os.environ, TMPDIR=self.folder, OMPI_ALLOW_RUN_AS_ROOT="1",
+                        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_mpi_yield_when_idle="1",
+                        OMPI_MCA_fbtl_posix_write_datasieving="0",
+                        OMPI_MCA_btl_vader_backing_directory=self.folder)
+        for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGDSWEEP_DEADLINE"):
+            self.env.pop(name, None)
+        self.started = []
+
+    def tearDown(self):
+        for process in self.started:
+            if process.poll() is None:
+                self.kill_all(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for name in set(os.listdir("/dev/shm")) - self.shm_before:
+            # Segments of Open MPI name their process; only those whose process is gone are ours to remove.
+            owner = re.search(r"\.(\d+)$|_(\d+)$", name)
+            if name.startswith("vader_segment") and owner and not os.path.exists(f"/proc/{owner[1] or owner[2]}"):
+                os.unlink(os.path.join("/dev/shm", name))
+
+    # ---- tools
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def grid(self, text, name="grid.yaml"):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def command(self, ranks, *arguments):
+        launcher = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", str(ranks)] if ranks else []
+        return [*launcher, PROGRAM, *arguments]
+
+    def start(self, ranks, *arguments, env=None):
+        process = subprocess.Popen(self.command(ranks, *arguments), env=dict(self.env, **(env or {})),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.started.append(process)
+        return process
+
+    def finish(self, process):
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def program(self, ranks, *arguments, env=None, code=0):
+        done = self.finish(self.start(ranks, *arguments, env=env))
+        self.assertEqual(done.returncode, code, f"{done.args}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def status(self, file, digest=True):
+        arguments = ["status", self.path(file), "--json"] + (["--digest"] if digest else [])
+        return json.loads(self.program(0, *arguments).stdout)
+
+    def sweep(self, grid, file, ranks=0, env=None, options=()):
+        """Run to the end and return the digest."""
+        self.program(ranks, "run", grid, "-o", self.path(file), *options, env=env)
+        status = self.status(file)
+        self.assertTrue(status["complete"], status)
+        self.assertEqual(status["pending"], 0)
+        self.assertEqual(status["damaged"], 0)
+        return status["results_digest"]
+
+    def events(self, file, name=None):
+        with open(self.path(file) + ".log", encoding="utf-8") as log:
+            lines = log.read().splitlines()
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue  # a kill may cut the line that was being written
+        return [event for event in found if name is None or event["event"] == name]
+
+    def wait_for_blocks(self, process, file, count=3):
+        """Wait until a sweep has logged some blocks."""
+        deadline = time.time() + TIMEOUT_S
+        while time.time() < deadline:
+            self.assertIsNone(process.poll(), "the sweep ended before it could be disturbed")
+            if os.path.exists(self.path(file) + ".log") and len(self.events(file, "block")) >= count:
+                return
+            time.sleep(0.02)
+        self.fail("no progress")
+
+    def ranks_of(self, process):
+        return sorted(pid for pid in descendants(process.pid) if is_program(pid))
+
+    def kill_all(self, process):
+        for pid in [process.pid, *descendants(process.pid)]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.communicate(timeout=TIMEOUT_S)
+
+    # ---- the same bits from any number of ranks
+
+    def test_rank_counts(self):
+        grid = self.grid(SMALL)
+        expected = self.sweep(grid, "0.h5")
+        for ranks in (1, 2, 3, 5):
+            self.assertEqual(self.sweep(grid, f"{ranks}.h5", ranks), expected, f"{ranks} ranks")
+            blocks = self.events(f"{ranks}.h5", "block")
+            self.assertEqual(sum(block["count"] for block in blocks), 720)  # 800, 80 of them skipped: b = 12 at n = 8
+            self.assertEqual(self.events(f"{ranks}.h5", "start")[0]["ranks"], ranks)
+            self.assertEqual(self.events(f"{ranks}.h5", "complete")[0]["results_digest"], expected)
+        self.assertEqual(self.sweep(grid, "d.h5", 3, options=["--master", "dedicated"]), expected)
+        self.assertNotIn(0, {block["rank"] for block in self.events("d.h5", "block")})
+
+    def test_more_ranks_than_work(self):
+        grid = self.grid("activation: relu\ndimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: [1, 2, 3]\n")
+        self.assertEqual(self.sweep(grid, "5.h5", 5), self.sweep(grid, "1.h5"))
+
+    def test_grid_in_another_order(self):
+        expected = self.sweep(self.grid(SMALL), "a.h5")
+        self.assertEqual(self.sweep(self.grid(SMALL_SHUFFLED, "other.yaml"), "b.h5", 2), expected)
+        self.assertNotEqual(self.status("a.h5")["grid_digest"], self.status("b.h5")["grid_digest"])
+
+    def test_processor_features(self):
+        grid = self.grid(SMALL)
+        plain = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4"}
+        self.assertEqual(self.sweep(grid, "plain.h5", 2, env=plain), self.sweep(grid, "all.h5"))
+
+    def test_weights(self):
+        grid = self.grid(SMALL + "weights: final\n")
+        self.assertEqual(self.sweep(grid, "2.h5", 2), self.sweep(grid, "1.h5"))
+
+    # ---- killed, stopped, resumed
+
+    def test_kill(self):
+        grid = self.grid(LONG % 80)
+        expected = self.sweep(grid, "whole.h5", 2)
+        chance = random.Random(SEED)
+        print(f"SGDSWEEP_TEST_SEED={SEED}")
+        lives = 0
+        while lives < 3:
+            process = self.start(2, "run", grid, "-o", self.path("killed.h5"))
+            logged = len(self.events("killed.h5", "block")) if lives else 0
+            self.wait_for_blocks(process, "killed.h5", logged + 1 + chance.randrange(3))
+            self.kill_all(process)
+            lives += 1
+            status = self.status("killed.h5")
+            self.assertGreater(status["pending"], 0, "killed too late to mean anything")
+            self.assertGreater(status["converged"], 0)
+        self.assertEqual(self.sweep(grid, "killed.h5", 2), expected)
+        resumed = self.events("killed.h5", "resume")
+        self.assertEqual(len(resumed), lives)
+        self.assertEqual(sorted(event["done"] for event in resumed), [event["done"] for event in resumed])
+        self.assertGreater(resumed[0]["done"], 0)
+
+    def stopped(self, ranks, request, file):
+        """Start, let request(process) ask for a stop, expect exit 75 and a file that resumes to the right digest."""
+        grid = self.grid(LONG % 60)
+        process = self.start(ranks, "run", grid, "-o", self.path(file))
+        self.wait_for_blocks(process, file, 2)
+        asked = time.time()
+        request(process)
+        done = self.finish(process)
+        self.assertEqual(done.returncode, 75, done.stderr)
+        self.assertLess(time.time() - asked, STOP_S)
+        status = self.status(file)
+        self.assertGreater(status["pending"], 0)
+        self.assertFalse(status["complete"])
+        self.assertEqual(len(self.events(file, "stop")), 1)
+        self.assertEqual(self.sweep(grid, file, 2), self.sweep(grid, "whole.h5", 2))
+        trained = sum(block["count"] for block in self.events(file, "block"))
+        self.assertEqual(trained, status["runs"] - status["skipped"])  # none twice
+
+    def test_signal_to_mpirun(self):
+        self.stopped(2, lambda process: process.send_signal(signal.SIGUSR1), "a.h5")
+
+    def test_signal_to_a_rank(self):
+        self.stopped(3, lambda process: os.kill(self.ranks_of(process)[-1], signal.SIGUSR1), "a.h5")
+
+    def test_signals_without_mpirun(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            with self.subTest(number=number):
+                grid = self.grid(LONG % 60)
+                process = self.start(0, "run", grid, "-o", self.path(f"{number}.h5"))
+                self.wait_for_blocks(process, f"{number}.h5", 1)
+                process.send_signal(number)
+                self.assertEqual(self.finish(process).returncode, 75)
+                self.assertGreater(self.status(f"{number}.h5")["pending"], 0)
+
+    def test_time_limits(self):
+        grid = self.grid(LONG % 200)
+        began = time.time()
+        self.program(2, "run", grid, "-o", self.path("a.h5"), "--max-seconds", "3", code=75)
+        self.assertLess(time.time() - began, 3 + STOP_S)
+        first = self.status("a.h5")
+        self.assertGreater(first["pending"], 0)
+        self.assertGreater(first["converged"], 0)
+        past = {"SGDSWEEP_DEADLINE": str(time.time() - 1)}
+        self.program(2, "run", grid, "-o", self.path("a.h5"), env=past, code=75)
+        self.assertEqual(self.status("a.h5")["results_digest"], first["results_digest"])
+        self.program(2, "run", grid, "-o", self.path("a.h5"), env={"SGDSWEEP_DEADLINE": str(time.time() + 3)}, code=75)
+        self.assertGreater(self.status("a.h5")["converged"], first["converged"])
+
+    def test_complete_is_left_alone(self):
+        grid = self.grid(SMALL)
+        expected = self.sweep(grid, "a.h5", 2)
+        with open(self.path("a.h5"), "rb") as file:
+            before = file.read()
+        self.assertEqual(self.sweep(grid, "a.h5", 3), expected)
+        with open(self.path("a.h5"), "rb") as file:
+            self.assertEqual(file.read(), before)
+
+    def test_damaged_runs_are_done_again(self):
+        grid = self.grid(SMALL)
+        expected = self.sweep(grid, "a.h5", 2)
+        begin, size = self.events("a.h5", "create")[0]["extents"]["loss"]
+        chance = random.Random(SEED)
+        print(f"SGDSWEEP_TEST_SEED={SEED}")
+        done = [block["first"] + i for block in self.events("a.h5", "block") for i in range(block["count"])]
+        self.assertEqual(size, 8 * 800)
+        with open(self.path("a.h5"), "r+b") as file:
+            for run in chance.sample(done, 5):
+                file.seek(begin + 8 * run)
+                file.write(b"damaged!")
+        damaged = self.program(0, "status", self.path("a.h5"), "--digest", "--json", code=3)
+        self.assertEqual(json.loads(damaged.stdout)["damaged"], 5)
+        self.assertEqual(self.sweep(grid, "a.h5", 2), expected)
+        self.assertEqual(self.events("a.h5", "resume")[0]["damaged"], 5)
+        self.assertEqual(self.events("a.h5", "resume")[0]["to_do"], 5)
+
+    # ---- refused
+
+    def test_another_grid(self):
+        self.sweep(self.grid(SMALL), "a.h5")
+        other = self.grid(SMALL.replace("[0.1, 0.2]", "[0.1, 0.3]"), "other.yaml")
+        for ranks in (0, 2):
+            done = self.program(ranks, "run", other, "-o", self.path("a.h5"), code=2)
+            self.assertEqual(done.stderr.count("another grid"), 1, done.stderr)
+            self.assertIn("step", done.stderr)
+            self.assertIn("0.3", done.stderr)
+
+    def test_running_twice(self):
+        grid = self.grid(LONG % 400)
+        first = self.start(2, "run", grid, "-o", self.path("a.h5"))
+        self.wait_for_blocks(first, "a.h5", 1)
+        done = self.program(0, "run", grid, "-o", self.path("a.h5"), code=1)
+        self.assertIn(os.uname().nodename, done.stderr)
+        self.assertIsNone(first.poll())
+        first.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.finish(first).returncode, 75)
+
+    def test_core_hours(self):
+        grid = self.grid(LONG.replace("[0.03, 0.06]", "[0.0005]") % 40)  # runs of a quarter of a minute
+        for ranks in (0, 2):
+            done = self.program(ranks, "run", grid, "-o", self.path("a.h5"), code=2)
+            self.assertEqual(done.stderr.count("--yes"), 1, done.stderr)
+            self.assertIn("core-hours", done.stderr)
+        self.assertFalse(os.path.exists(self.path("a.h5")))
+        limit = ["--max-seconds", "0.3"]
+        self.program(0, "run", grid, "-o", self.path("a.h5"), *limit, env={"SLURM_JOB_ID": "1"}, code=75)
+        self.program(0, "run", grid, "-o", self.path("a.h5"), *limit, "--yes", code=75)
+
+    def test_bad_command_lines(self):
+        grid = self.grid(SMALL)
+        out = self.path("a.h5")
+        cases = [([], "verb"), (["fly"], "fly"), (["run", grid], "-o"), (["run", "-o", out], "grid"),
+                 (["run", grid, "-o"], "needs a value"), (["run", grid, "-o", out, "--fast"], "--fast"),
+                 (["run", grid, "-o", out, "-x"], "-x"), (["run", grid, grid, "-o", out], "too many"),
+                 (["run", grid, "-o", out, "--progress", "loud"], "loud"),
+                 (["run", grid, "-o", out, "--yes=1"], "takes no value"),
+                 (["run", grid, "-o", out, "--master", "me"], "me"),
+                 (["run", grid, "-o", out, "--max-seconds", "soon"], "soon"),
+                 (["run", grid, "-o", out, "--max-seconds", "-1"], "-1"),
+                 (["run", grid, "-o", out, "--max-seconds", "nan"], "nan"),
+                 (["status"], "missing"), (["status", "--fast"], "--fast"), (["plan"], "missing"),
+                 (["plan", grid, "--hours"], "--hours")]
+        for arguments, word in cases:
+            with self.subTest(arguments=arguments):
+                done = self.program(0, *arguments, code=2)
+                self.assertIn(word, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+        done = self.program(3, "run", grid, "-o", out, "--fast", code=2)
+        self.assertEqual(done.stderr.count("--fast"), 1, "one voice for all ranks")
+        done = self.program(0, "run", grid, "-o", out, env={"SGDSWEEP_DEADLINE": "tomorrow"}, code=2)
+        self.assertIn("tomorrow", done.stderr)
+        self.assertFalse(os.path.exists(out))
+
+    def test_bad_files(self):
+        grid = self.grid(SMALL)
+        out = self.path("a.h5")
+        bad = self.grid("dimension: [4, 4]\n", "bad.yaml")
+        noise = self.path("noise.h5")
+        with open(noise, "wb") as file:
+            file.write(random.Random(SEED).randbytes(10000))
+        cases = [(["run", self.path("none.yaml"), "-o", out], 1, "none.yaml"),
+                 (["run", bad, "-o", out], 2, "bad.yaml:1:"),
+                 (["run", grid, "-o", self.path("no/folder/a.h5")], 1, "no/folder"),
+                 (["run", grid, "-o", os.path.join(grid, "a.h5")], 1, "grid.yaml"),
+                 (["run", grid, "-o", "/proc/a.h5"], 1, "/proc"), (["run", grid, "-o", noise], 3, "noise.h5"),
+                 (["status", self.path("none.h5")], 1, "none.h5"), (["status", noise], 3, "noise.h5"),
+                 (["plan", self.path("none.yaml")], 1, "none.yaml"), (["plan", bad], 2, "bad.yaml:1:")]
+        for arguments, code, word in cases:
+            for ranks in (0, 2) if arguments[0] == "run" else (0,):
+                with self.subTest(arguments=arguments, ranks=ranks):
+                    done = self.program(ranks, *arguments, code=code)
+                    lines = [line for line in done.stderr.splitlines() if "error: " in line]
+                    self.assertEqual(len(lines), 1, done.stderr)
+                    self.assertIn(word, lines[0])
+        self.assertFalse(os.path.exists(out))
+
+    # ---- what it prints
+
+    def test_output(self):
+        grid = self.grid(SMALL)
+        for verb in ("run", "status", "plan"):
+            self.assertIn("usage: ", self.program(0, verb, "--help").stdout)
+        version = self.program(0, "--version").stdout
+        for word in ("sgdsweep", "Open MPI", "HDF5", "GSL"):
+            self.assertIn(word, version)
+        plan = json.loads(self.program(0, "plan", grid, "--json").stdout)
+        self.assertEqual((plan["runs"], plan["cells"], plan["skipped"]), (800, 40, 80))
+        self.assertGreater(plan["core_seconds"], 0)
+        done = self.program(2, "run", grid, "-o", self.path("a.h5"), "--progress", "log")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("core-hours", done.stderr)
+        self.assertIn("720 of 720 runs", done.stderr)
+        size = os.path.getsize(self.path("a.h5"))
+        self.assertLess(abs(plan["file_bytes"] - size), max(0.02 * size, 65536))
+        bar = self.program(0, "run", grid, "-o", self.path("b.h5"), "--progress", "bar").stderr
+        self.assertIn("[########################] 100.0%", bar)
+        status = self.status("a.h5", digest=False)
+        self.assertEqual(set(status), {"runs", "pending", "converged", "max_steps", "diverged", "dead", "skipped",
+                                       "failed", "not_needed", "complete", "grid_digest"})
+        self.assertEqual((status["runs"], status["skipped"], status["complete"]), (800, 80, True))
+        self.assertNotIn("a.h5.lock", os.listdir(self.folder))
+
+
+if __name__ == "__main__":
+    unittest.main()
