@@ -37,7 +37,7 @@ static sgs_status write_runs(sgs_store *store, sgs_error *err)
             continue; /* left pending, or skipped */
         for (int k = 0; k < FEATURES; k++)
             weights[k] = (double)run + k / 1000.0;
-        status = sgs_store_write(store, run, 1, &result, weights, err);
+        status = sgs_store_write(store, run, 1, &(sgs_rows){.results = &result, .weights = weights}, err);
     }
     return status;
 }

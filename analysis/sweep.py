@@ -1,0 +1,71 @@
+"""Open a results file as an xarray Dataset in which only what is finished has values.
+
+A results file is plain netCDF-4; its arrays can hold partial bytes where a run is not done, and `status` tells.
+Everything that has the axes of a run is masked here, once.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+RUN_AXES = ("activation", "sampling", "dimension", "batch", "step_value", "seed")
+
+# The values of `status`, in order; the file says the same in flag_meanings.
+STATUSES = ("pending", "converged", "max_steps", "diverged", "dead", "skipped", "failed", "not_needed")
+FORMAT_VERSIONS = (1,)
+
+
+class SweepError(Exception):
+    """The file is not a results file that this code reads; the text says why."""
+
+
+def open_sweep(path, keep=("converged",), also=()):
+    """The sweep in the file at path, its results read and masked.
+
+    keep: names of the statuses whose runs keep their values; all others become NaN. `status` itself stays whole, so
+    that what was masked can be counted.
+    also: names of variables to read that have more axes than a run and can be large, such as weights; they are left out
+    otherwise.
+    """
+    unknown = set(keep) - set(STATUSES)
+    if unknown:
+        raise ValueError(f"no such status: {', '.join(sorted(unknown))}; known are {', '.join(STATUSES)}")
+    if not Path(path).is_file():
+        raise SweepError(f"{path}: no such file")
+    try:
+        sweep = xr.open_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError) as error:
+        raise SweepError(f"{path}: not a results file ({error})") from error
+    _check(path, sweep)
+    kept = sweep["status"].isin([STATUSES.index(name) for name in keep])
+    missing = set(also) - set(sweep.data_vars)
+    if missing:
+        raise SweepError(f"{path}: no variable {', '.join(sorted(missing))}")
+    large = [name for name, variable in sweep.data_vars.items() if variable.ndim > len(RUN_AXES) and name not in also]
+    sweep = sweep.drop_vars(large)
+    results = [name for name in sweep.data_vars if name not in ("status", "checksum")]
+    return sweep.assign({name: sweep[name].where(kept) for name in results})
+
+
+def _check(path, sweep):
+    if "status" not in sweep or sweep["status"].dims[: len(RUN_AXES)] != RUN_AXES:
+        raise SweepError(f"{path}: not a results file of sgdsweep: no status over {', '.join(RUN_AXES)}")
+    version = sweep.attrs.get("format_version")
+    if version is not None and int(version) not in FORMAT_VERSIONS:
+        raise SweepError(f"{path}: format version {version}; this code reads {FORMAT_VERSIONS}")
+
+
+def count_status(sweep, name, over=("step_value", "seed")):
+    """Number of runs of the named status, summed over the given axes."""
+    return (sweep["status"] == STATUSES.index(name)).sum(over)
+
+
+def distinct_batches(sweep, dimension_at):
+    """[(position on the batch axis, b)] for one dimension, ascending in b: batches that fit, equal ones once."""
+    sizes = sweep["batch_size"].isel(dimension=dimension_at).values
+    first = {}
+    for position, size in enumerate(sizes):
+        if np.isfinite(size) and size >= 1:
+            first.setdefault(int(size), position)
+    return [(first[size], size) for size in sorted(first)]
