@@ -45,8 +45,7 @@ void sgs_dense_correct(sgs_key key, int64_t step, uint64_t *taken, int32_t n, in
         threefry4x64_ctr_t words =
             sgs_stream_block(key.hi, key.lo, SGS_PURPOSE_BATCH, (uint64_t)step, SGS_SUB_CORRECT + j);
         for (int w = 0; w < 8 && left > 0; w++) {
-            const int64_t draw = (int64_t)((1ull << 32) + 8 * j) + w;
-            const uint32_t i = sgs_bounded(key, sgs_stream_word(words, w), (uint32_t)n, step, draw);
+            const uint32_t i = sgs_bounded(key, sgs_stream_word(words, w), (uint32_t)n, step, sgs_correct_draw(j, w));
             if ((taken[i / 64] >> (i % 64) & 1) == want) {
                 taken[i / 64] ^= 1ull << (i % 64);
                 left--;

@@ -88,6 +88,12 @@ static inline uint32_t sgs_redraw_below(uint32_t range)
     return (uint32_t)(-range) % range;
 }
 
+/** Number of draw w of block j of a step's size corrections, for its redraws. */
+static inline int64_t sgs_correct_draw(uint64_t j, int w)
+{
+    return (int64_t)((1ull << 32) + 8 * j) + w;
+}
+
 /** A bounded draw that begins with `word`; draw and step as above. */
 uint32_t sgs_bounded(sgs_key key, uint32_t word, uint32_t range, int64_t step, int64_t draw);
 

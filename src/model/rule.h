@@ -34,8 +34,8 @@ bool sgs_gradient_is_full(const sgs_run *run);
 
 /** S is computed anew at every multiple of this number of steps, counted from the last checked stride. Where the points
  *  left out are drawn, the error of its running value grows by (1 + eps)^2 whenever the largest coordinate is left out,
- *  which is twice in a stride on average. A step touches m points and a sum all n, so this costs some percent whatever n
- *  and b. */
+ *  which is twice in a stride on average. A step touches m points and a sum all n, so this costs some percent whatever
+ * n and b. */
 int64_t sgs_sum_stride(const sgs_run *run);
 
 /** Nothing is active any more, or will be. */

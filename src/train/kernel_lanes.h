@@ -316,6 +316,65 @@ SGS_INLINE void NAME(fill_window)(sgs_lanes *s, int32_t m)
         LANES s->index[k * L + l] = (int32_t)((first + k) % n) * L + l;
 }
 
+/** Eight draws of size corrections, words [8][L] of block j: each adds or removes a point if that is what is wanted. */
+SGS_INLINE void NAME(correct_draws)(sgs_lanes *s, const uint32_t *restrict word, uint64_t j, const uint64_t *want,
+                                    int64_t *restrict left)
+{
+    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
+    uint64_t *restrict bits = s->bits;
+    for (int w = 0; w < 8; w++, word += L) {
+        int32_t point[L];
+        uint32_t rejected = 0;
+#pragma omp simd reduction(| : rejected)
+        LANES
+        {
+            const uint64_t product = (uint64_t)word[l] * range;
+            point[l] = (int32_t)(product >> 32);
+            rejected |= (uint32_t)product < low;
+        }
+        if (__builtin_expect(rejected != 0, 0))
+            LANES point[l] = (int32_t)sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word[l], range, s->t[l],
+                                                  sgs_correct_draw(j, w));
+        LANES
+        {
+            const int64_t at = (int64_t)(point[l] >> 6) * L + l;
+            const uint64_t set = bits[at] >> (point[l] & 63) & 1, hit = (set == want[l]) & (left[l] > 0);
+            bits[at] ^= hit << (point[l] & 63);
+            left[l] -= (int64_t)hit;
+        }
+    }
+}
+
+/** Correct the sizes of the subsets to m, as sgs_dense_correct does for one. */
+SGS_INLINE void NAME(correct_dense)(sgs_lanes *s)
+{
+    uint64_t want[L];
+    int64_t left[L], more = 0;
+    LANES left[l] = -s->m;
+    for (int32_t g = 0; g < s->dense.groups; g++)
+        LANES left[l] += __builtin_popcountll(s->bits[(int64_t)g * L + l]);
+    LANES
+    {
+        want[l] = left[l] > 0;
+        left[l] = left[l] > 0 ? left[l] : -left[l];
+        more |= left[l];
+    }
+    for (uint64_t j = 0; more != 0; j++) {
+        uint32_t word[8 * L];
+#pragma omp simd
+        LANES
+        {
+            const threefry4x64_ctr_t r =
+                sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)s->t[l], SGS_SUB_CORRECT + j);
+            for (int w = 0; w < 8; w++)
+                word[w * L + l] = sgs_stream_word(r, w);
+        }
+        NAME(correct_draws)(s, word, j, want, left);
+        more = 0;
+        LANES more |= left[l];
+    }
+}
+
 /** Subsets of one step as bits [group][lane]. */
 SGS_INLINE void NAME(fill_dense)(sgs_lanes *s)
 {
@@ -341,63 +400,98 @@ SGS_INLINE void NAME(fill_dense)(sgs_lanes *s)
 #pragma omp simd
         LANES bits[l] &= mask;
     }
-    LANES
-    {
-        const sgs_key key = {s->key_hi[l], s->key_lo[l]};
-        int32_t size = 0;
-        for (int32_t g = 0; g < dense.groups; g++) {
-            s->scratch[g] = s->bits[(int64_t)g * L + l];
-            size += __builtin_popcountll(s->scratch[g]);
-        }
-        sgs_dense_correct(key, s->t[l], s->scratch, s->n, size, s->m);
+    NAME(correct_dense)(s);
+    if (s->m != s->b)
         for (int32_t g = 0; g < dense.groups; g++)
-            s->bits[(int64_t)g * L + l] = s->m == s->b ? s->scratch[g] : ~s->scratch[g] & sgs_dense_mask(s->n, g);
-    }
+            LANES s->bits[(int64_t)g * L + l] = ~s->bits[(int64_t)g * L + l] & sgs_dense_mask(s->n, g);
 }
 
-SGS_INLINE void NAME(add_dense)(const double *restrict u, const uint64_t *restrict bits, int shift,
-                                double *restrict part, bool linear)
+#if L >= W
+#define EACH for (int v = 0; v < L / W; v++)
+
+/** All ones where the point is in the batch and active. Without branches: the bits are random. */
+SGS_INLINE vec_mask NAME(in_batch)(const uint64_t *bits, int shift, vec x, bool linear)
 {
-#pragma omp simd
-    LANES
-    {
-        const double x = u[l];
-        const double y = (bits[l] >> shift & 1) && (linear || x > 0.0) ? x : 0.0;
-        part[l] += y * y;
-    }
+    const vec zero = {0};
+    const vec_mask in = -(vec_mask)((vec_bits_load(bits) >> shift) & 1);
+    return linear ? in : in & (x > zero);
 }
+
+SGS_INLINE void NAME(sum_dense)(const sgs_lanes *s, double *drawn, bool linear)
+{
+    const int32_t n = s->n;
+    vec part[4][L / W] = {0};
+    int32_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            EACH
+            {
+                const vec x = vec_load(s->u + (int64_t)(i + k) * L + v * W);
+                const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, (i + k) % 64, x, linear);
+                const vec y = (vec)((vec_mask)x & in);
+                part[k][v] += y * y;
+            }
+    for (; i < n; i++)
+        EACH
+        {
+            const vec x = vec_load(s->u + (int64_t)i * L + v * W);
+            const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, i % 64, x, linear);
+            const vec y = (vec)((vec_mask)x & in);
+            part[i % 4][v] += y * y;
+        }
+    EACH vec_store(drawn + v * W, (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]));
+}
+
+SGS_INLINE void NAME(move_dense)(sgs_lanes *s, const double *factor, bool linear)
+{
+    for (int32_t i = 0; i < s->n; i++)
+        EACH
+        {
+            double *row = s->u + (int64_t)i * L + v * W;
+            const vec x = vec_load(row);
+            const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, i % 64, x, linear);
+            vec_store(row, vec_select(in, x * vec_load(factor + v * W), x));
+        }
+}
+
+#undef EACH
+#else
+SGS_INLINE bool NAME(in_batch)(const uint64_t *bits, int shift, double x, bool linear)
+{
+    return (bits[0] >> shift & 1) && (linear || x > 0.0);
+}
+
+SGS_INLINE void NAME(sum_dense)(const sgs_lanes *s, double *drawn, bool linear)
+{
+    double part[4][L] = {{0.0}};
+    for (int32_t i = 0; i < s->n; i++)
+        LANES
+        {
+            const double x = s->u[(int64_t)i * L + l];
+            const double y = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + l, i % 64, x, linear) ? x : 0.0;
+            part[i % 4][l] += y * y;
+        }
+    LANES drawn[l] = (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
+}
+
+SGS_INLINE void NAME(move_dense)(sgs_lanes *s, const double *factor, bool linear)
+{
+    for (int32_t i = 0; i < s->n; i++)
+        LANES
+        {
+            double *x = s->u + (int64_t)i * L + l;
+            *x *= NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + l, i % 64, *x, linear) ? factor[l] : 1.0;
+        }
+}
+#endif
 
 SGS_INLINE void NAME(step_dense)(sgs_lanes *s, bool linear)
 {
-    double part[4][L], drawn[L], factor[L];
-    double *restrict u = s->u;
-    const int32_t n = s->n;
-    for (int k = 0; k < 4; k++)
-        LANES part[k][l] = 0.0;
-    for (int32_t g = 0; g < s->dense.groups; g++) {
-        const uint64_t *bits = s->bits + (int64_t)g * L;
-        const int32_t first = 64 * g, end = n - first < 64 ? n - first : 64;
-        int32_t i = 0;
-        for (; i + 4 <= end; i += 4)
-            for (int k = 0; k < 4; k++)
-                NAME(add_dense)(u + (int64_t)(first + i + k) * L, bits, i + k, part[k], linear);
-        for (; i < end; i++)
-            NAME(add_dense)(u + (int64_t)(first + i) * L, bits, i, part[i % 4], linear);
-    }
-#pragma omp simd
-    LANES drawn[l] = (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
+    double drawn[L], factor[L];
+    NAME(sum_dense)(s, drawn, linear);
     if (__builtin_expect(NAME(advance)(s, drawn, factor, false), 0))
         NAME(advance_mixed)(s, drawn, factor);
-    for (int32_t i = 0; i < n; i++) {
-        const uint64_t *restrict bits = s->bits + (int64_t)(i / 64) * L;
-        double *restrict row = u + (int64_t)i * L;
-#pragma omp simd
-        LANES
-        {
-            const double x = row[l];
-            row[l] = (bits[l] >> (i % 64) & 1) && (linear || x > 0.0) ? x * factor[l] : x;
-        }
-    }
+    NAME(move_dense)(s, factor, linear);
 }
 
 /** Full batch: the scales alone move, and S and R are computed from them, so that nothing drifts. */
@@ -561,7 +655,7 @@ SGS_INLINE void NAME(store_vectors)(sgs_lanes *s, const NAME(lane_vectors) * x)
 SGS_INLINE bool NAME(step_one)(NAME(lane_vectors) * x, double *u, const int32_t *row, bool linear, bool left_out)
 {
     vec S1[VECTORS], R1[VECTORS], base[VECTORS], c[VECTORS], u1[VECTORS];
-    mask ok = {0};
+    vec_mask ok = {0};
     ok = ~ok;
     EACH
     {

@@ -21,11 +21,19 @@
 #endif
 
 typedef double vec __attribute__((vector_size(8 * W)));
-typedef int64_t mask __attribute__((vector_size(8 * W)));
+typedef int64_t vec_mask __attribute__((vector_size(8 * W)));
+typedef uint64_t vec_bits __attribute__((vector_size(8 * W)));
 
 static inline vec vec_load(const double *x)
 {
     vec v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static inline vec_bits vec_bits_load(const uint64_t *x)
+{
+    vec_bits v;
     memcpy(&v, x, sizeof v);
     return v;
 }
@@ -35,12 +43,12 @@ static inline void vec_store(double *x, vec v)
     memcpy(x, &v, sizeof v);
 }
 
-static inline vec vec_select(mask m, vec a, vec b)
+static inline vec vec_select(vec_mask m, vec a, vec b)
 {
-    return (vec)(((mask)a & m) | ((mask)b & ~m));
+    return (vec)(((vec_mask)a & m) | ((vec_mask)b & ~m));
 }
 
-static inline bool mask_all(mask m)
+static inline bool mask_all(vec_mask m)
 {
 #if defined(__AVX512DQ__)
     return _mm512_movepi64_mask((__m512i)m) == 0xff;
