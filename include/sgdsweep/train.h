@@ -15,6 +15,8 @@ typedef struct sgs_job {
     sgs_run run;
     sgs_stop stop;
     int64_t tag; /**< the caller's, usually the run's index */
+    const void *
+        state; /**< of sgs_trainer_save, to continue from; NULL: from the start. Borrowed until the next call of next */
 } sgs_job;
 
 /** Where a trainer takes runs from and where it leaves results; called from sgs_trainer_advance only. */
@@ -42,13 +44,24 @@ typedef struct sgs_trainer sgs_trainer;
 sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **trainer, sgs_error *err);
 void sgs_trainer_destroy(sgs_trainer *trainer);
 
-/** Train for about `steps` steps of every lane, at least one stride of work; lanes that end are refilled from the feed.
+/** Train for `steps` steps of every lane, one at least; lanes that end are refilled from the feed.
  *  Cutting work into calls never changes a result.
- *  @param[out] busy  lanes that still hold an unfinished run: 0 means that the feed is dry and all is done */
+ *  @param[out] busy  lanes that still hold an unfinished run: 0 means that the feed is dry and all is done
+ *  @return SGS_OK; SGS_ENOMEM; SGS_EDAMAGED: the state of a job is not one of its run (that run is not in a lane) */
 sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64_t steps, int *busy, sgs_error *err);
 
 /** Steps done so far, summed over lanes that held a run (what a rate is computed from). */
 int64_t sgs_trainer_steps(const sgs_trainer *trainer);
+
+/** Bytes of the state of one unfinished run of this trainer's shape. */
+size_t sgs_trainer_state_bytes(const sgs_trainer *trainer);
+
+/** Hand the state of every unfinished run to save, and drop the runs. A job with that state continues, in this trainer
+ * or in any other of the same shape, instruction set or number of lanes, to the same bits. States are native to the
+ * machine's byte order; the caller guards them against damage. */
+sgs_status sgs_trainer_save(sgs_trainer *trainer,
+                            void (*save)(void *context, const sgs_job *job, const void *state, size_t size),
+                            void *context, sgs_error *err);
 
 /** Drop every unfinished run (their results are lost; the runs can be done again). */
 void sgs_trainer_drop(sgs_trainer *trainer);

@@ -159,14 +159,19 @@ static void place(sgs_lanes *s, int l, const double *a, double outside)
     refresh(s, l);
 }
 
-void sgs_lane_load(sgs_lanes *s, int l, const sgs_run *run, sgs_point at, int64_t t)
+void sgs_lane_key(sgs_lanes *s, int l, const sgs_run *run)
 {
     const sgs_key key = sgs_batch_key(run);
     s->key_hi[l] = key.hi;
     s->key_lo[l] = key.lo;
     s->eps[l] = run->eps;
-    s->t[l] = t;
     s->diverged_at[l] = -1;
+}
+
+void sgs_lane_load(sgs_lanes *s, int l, const sgs_run *run, sgs_point at, int64_t t)
+{
+    sgs_lane_key(s, l, run);
+    s->t[l] = t;
     place(s, l, at.a, at.outside);
 }
 

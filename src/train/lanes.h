@@ -87,6 +87,9 @@ void sgs_lanes_destroy(sgs_lanes *s);
 /** Make lane l idle. */
 void sgs_lane_clear(sgs_lanes *s, int l);
 
+/** Set what lane l takes from its run alone: stream, step size. */
+void sgs_lane_key(sgs_lanes *s, int l, const sgs_run *run);
+
 /** Put a run at step t and point (a, outside) into lane l. */
 void sgs_lane_load(sgs_lanes *s, int l, const sgs_run *run, sgs_point at, int64_t t);
 

@@ -3,34 +3,10 @@
  *
  *  Lanes are in phase: `phase` steps lie behind the last stride boundary in all of them. At a boundary lanes are
  * checked and refilled; a lane that ends elsewhere (divergence, max_steps) stays idle until the next one. */
-#include "sgdsweep/train.h"
-#include "train/lanes.h"
+#include "train/trainer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/** Norms at the last checks: enough for those of the last tenth of a run, of which there are at most nine. */
-enum { CHECKS_KEPT = 16 };
-
-/** History of one lane's run. */
-typedef struct lane_run {
-    sgs_job job;
-    bool busy;
-    int64_t next_check, steps_norm, steps_sparse;
-    int64_t check_t[CHECKS_KEPT];
-    double check_N[CHECKS_KEPT];
-    int checks;
-    int64_t recorded; /* steps of the record that are behind */
-} lane_run;
-
-struct sgs_trainer {
-    sgs_lanes *lanes;
-    sgs_run shape;
-    int64_t stride, sum_stride, phase, steps;
-    int busy;
-    double *end, *start; /* [n] each */
-    lane_run run[SGS_LANES_MAX];
-};
 
 /** Lanes for a number of runs. For large n fewer, so that the coordinates stay near. */
 static int lanes_for(const sgs_run *shape, int64_t runs)
@@ -67,6 +43,7 @@ void sgs_trainer_destroy(sgs_trainer *trainer)
 {
     if (!trainer)
         return;
+    sgs_trainer_destroy(trainer->solo);
     sgs_lanes_destroy(trainer->lanes);
     free(trainer->end);
     free(trainer->start);
@@ -227,31 +204,84 @@ static void look(sgs_trainer *tr, const sgs_feed *feed)
     }
 }
 
-/** Put new runs into idle lanes; a run may end at its start. Returns false when the feed is dry. */
-static bool refill(sgs_trainer *tr, const sgs_feed *feed)
+/** Begin a run in free lane l; it may end at its start. */
+static void begin(sgs_trainer *tr, const sgs_feed *feed, int l)
 {
-    for (int l = 0; l < tr->lanes->lanes; l++) {
-        lane_run *r = &tr->run[l];
-        while (!r->busy) {
-            if (!feed->next(feed->context, &r->job))
-                return false;
-            double outside;
-            sgs_start(&r->job.run, tr->start, &outside);
-            sgs_lane_load(tr->lanes, l, &r->job.run, (sgs_point){tr->start, outside}, 0);
-            r->busy = true;
-            tr->busy++;
-            r->next_check = 0;
-            r->steps_norm = r->steps_sparse = -1;
-            r->checks = 0;
-            r->recorded = 0;
-            if (next_record(feed, r) == 0)
-                record(tr, feed, l);
-            check(tr, feed, l);
-            if (r->busy && r->job.stop.max_steps == 0)
-                finish_here(tr, feed, l, SGS_RUN_MAX_STEPS);
-        }
+    lane_run *r = &tr->run[l];
+    double outside;
+    sgs_start(&r->job.run, tr->start, &outside);
+    sgs_lane_load(tr->lanes, l, &r->job.run, (sgs_point){tr->start, outside}, 0);
+    r->busy = true;
+    tr->busy++;
+    r->next_check = r->recorded = r->checks = 0;
+    r->steps_norm = r->steps_sparse = -1;
+    if (next_record(feed, r) == 0)
+        record(tr, feed, l);
+    check(tr, feed, l);
+    if (r->busy && r->job.stop.max_steps == 0)
+        finish_here(tr, feed, l, SGS_RUN_MAX_STEPS);
+}
+
+static void advance_once(sgs_trainer *tr, const sgs_feed *feed, int64_t most);
+
+/** Continue a saved run in free lane l. One that was saved between boundaries goes on by itself until the next. */
+static sgs_status resume(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_error *err)
+{
+    const sgs_job *job = &tr->run[l].job;
+    const int64_t steps = sgs_state_steps(job);
+    if (steps < 0)
+        return sgs_fail(err, SGS_EDAMAGED, "the saved state of run %lld is not one of this run", (long long)job->tag);
+    if (steps % tr->stride == 0) {
+        sgs_state_unpack(tr, l, job);
+        return SGS_OK;
     }
-    return true;
+    if (!tr->solo) {
+        const sgs_status status = sgs_trainer_create(&tr->shape, 1, &tr->solo, err);
+        if (status)
+            return status;
+    }
+    sgs_trainer *solo = tr->solo;
+    solo->phase = steps % tr->stride;
+    solo->lanes->filled = false;
+    sgs_state_unpack(solo, 0, job);
+    while (solo->busy && solo->phase != 0)
+        advance_once(solo, feed, INT64_MAX);
+    tr->steps += solo->steps;
+    solo->steps = 0;
+    if (!solo->busy)
+        return SGS_OK;
+    void *state = malloc(sgs_trainer_state_bytes(tr));
+    if (!state)
+        return sgs_fail(err, SGS_ENOMEM, "no memory for a saved run at n = %d", tr->shape.n);
+    sgs_state_pack(solo, 0, state);
+    release(solo, 0);
+    tr->run[l].job.state = state;
+    sgs_state_unpack(tr, l, &tr->run[l].job);
+    tr->run[l].job.state = NULL;
+    free(state);
+    return SGS_OK;
+}
+
+/** Put runs into idle lanes. */
+static sgs_status refill(sgs_trainer *tr, const sgs_feed *feed, bool *dry, sgs_error *err)
+{
+    for (int l = 0; l < tr->lanes->lanes; l++)
+        while (!tr->run[l].busy) {
+            sgs_job *job = &tr->run[l].job;
+            *job = (sgs_job){0};
+            if (!feed->next(feed->context, job)) {
+                *dry = true;
+                return SGS_OK;
+            }
+            if (!job->state) {
+                begin(tr, feed, l);
+                continue;
+            }
+            const sgs_status status = resume(tr, feed, l, err);
+            if (status)
+                return status;
+        }
+    return SGS_OK;
 }
 
 /** Steps until something happens to some lane: the next boundary that matters, or max_steps. */
@@ -274,25 +304,31 @@ static int64_t quiet_steps(const sgs_trainer *tr, const sgs_feed *feed)
     return count;
 }
 
+/** Steps up to the next event, at most `most` of them, and what happens there. */
+static void advance_once(sgs_trainer *tr, const sgs_feed *feed, int64_t most)
+{
+    const int64_t quiet = quiet_steps(tr, feed), count = quiet < most ? quiet : most;
+    tr->lanes->kernel->steps(tr->lanes, count);
+    tr->phase = (tr->phase + count) % tr->stride;
+    tr->clock += count;
+    tr->steps += count * tr->busy;
+    look(tr, feed);
+}
+
 sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64_t steps, int *busy, sgs_error *err)
 {
-    (void)err;
     bool dry = false;
-    for (int64_t done = 0; done < steps;) {
+    sgs_status status = SGS_OK;
+    const int64_t first = trainer->clock, most = steps > 1 ? steps : 1;
+    while (!status && trainer->clock - first < most) {
         if (trainer->busy == 0)
             trainer->phase = 0;
         if (trainer->phase == 0 && !dry && trainer->busy < trainer->lanes->lanes)
-            dry = !refill(trainer, feed);
+            status = refill(trainer, feed, &dry, err);
         if (trainer->busy == 0)
             break;
-        const int64_t left = steps - done < trainer->stride ? trainer->stride : steps - done;
-        const int64_t quiet = quiet_steps(trainer, feed), count = quiet < left ? quiet : left;
-        trainer->lanes->kernel->steps(trainer->lanes, count);
-        trainer->phase = (trainer->phase + count) % trainer->stride;
-        trainer->steps += count * trainer->busy;
-        done += count;
-        look(trainer, feed);
+        advance_once(trainer, feed, most - (trainer->clock - first));
     }
     *busy = trainer->busy;
-    return SGS_OK;
+    return status;
 }

@@ -1,7 +1,7 @@
 /** The lane kernel: against the plain recursion in the coordinates a_i, and against itself in every variant, bit for
  * bit. */
 #include "sgdsweep/train.h"
-#include "train/lanes.h"
+#include "train/trainer.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,11 +13,11 @@
 
 /* ---- random cases ------------------------------------------------------------------------------------------------ */
 
-static uint64_t state;
+static uint64_t random_state;
 
 static uint64_t next_random(void)
 {
-    return state = state * 6364136223846793005u + 1442695040888963407u, state >> 11;
+    return random_state = random_state * 6364136223846793005u + 1442695040888963407u, random_state >> 11;
 }
 
 static int between(int low, int high)
@@ -34,8 +34,8 @@ static int setup(void **context)
 {
     (void)context;
     const char *seed = getenv("SGDSWEEP_TEST_SEED");
-    state = seed ? strtoull(seed, NULL, 10) : 20250101;
-    printf("seed %llu\n", (unsigned long long)state);
+    random_state = seed ? strtoull(seed, NULL, 10) : 20250101;
+    printf("seed %llu\n", (unsigned long long)random_state);
     return 0;
 }
 
@@ -292,6 +292,7 @@ static void random_jobs(sgs_job *jobs, int32_t n_max)
         jobs[k].stop.tol = 1e-6;
         jobs[k].stop.max_steps = between(0, 4) ? 20000 : between(0, 3000);
         jobs[k].tag = k;
+        jobs[k].state = NULL;
     }
 }
 
@@ -320,6 +321,94 @@ static void test_same_bits(void **context)
     }
 }
 
+/* ---- saved and restored -------------------------------------------------------------------------------------------
+ */
+
+typedef struct saved_runs {
+    batch_feed feed;
+    sgs_job waiting[RUNS]; /* to be handed out next, with states of their own */
+    int count;
+} saved_runs;
+
+static bool saved_next(void *context, sgs_job *job)
+{
+    saved_runs *saved = context;
+    if (saved->count == 0)
+        return feed_next(&saved->feed, job);
+    *job = saved->waiting[--saved->count];
+    return true;
+}
+
+static void saved_done(void *context, const sgs_job *job, const sgs_result *result, sgs_point end)
+{
+    feed_done(&((saved_runs *)context)->feed, job, result, end);
+}
+
+static void keep_state(void *context, const sgs_job *job, const void *state, size_t size)
+{
+    saved_runs *saved = context;
+    void *copy = malloc(size);
+    memcpy(copy, state, size);
+    saved->waiting[saved->count] = *job;
+    saved->waiting[saved->count++].state = copy;
+}
+
+/** Train with all states saved and restored whenever some steps have passed, the kernel changing every time. */
+static void train_saving(const sgs_job *jobs, int count, int64_t most, sgs_result *results)
+{
+    saved_runs saved = {.feed = {jobs, count, 0, results}};
+    const sgs_feed feed = {.next = saved_next, .done = saved_done, .context = &saved};
+    int busy = 1;
+    while (busy || saved.count || saved.feed.given < count) {
+        const void *states[RUNS];
+        const int kept = saved.count;
+        sgs_trainer *trainer;
+        for (int k = 0; k < kept; k++)
+            states[k] = saved.waiting[k].state;
+        assert_int_equal(sgs_trainer_create(&jobs[0].run, between(1, 16), &trainer, NULL), SGS_OK);
+        assert_int_equal(sgs_trainer_advance(trainer, &feed, 1 + between(0, (int)most - 1), &busy, NULL), SGS_OK);
+        const int left = saved.count;
+        assert_int_equal(sgs_trainer_save(trainer, keep_state, &saved, NULL), SGS_OK);
+        for (int k = left; k < kept; k++)
+            free((void *)(uintptr_t)states[k]);
+        sgs_trainer_destroy(trainer);
+    }
+}
+
+static void test_saved_and_restored(void **context)
+{
+    (void)context;
+    for (int c = 0; c < 60; c++) {
+        sgs_job jobs[RUNS];
+        sgs_result expected[RUNS], results[RUNS];
+        random_jobs(jobs, c % 3 == 0 ? 60 : 12);
+        for (int k = 0; c % 4 == 0 && k < RUNS; k++)
+            jobs[k].stop.max_steps = between(0, 100);
+        train_all(jobs, RUNS, 16, 1 << 30, expected);
+        train_saving(jobs, RUNS, c % 4 == 0 ? 1 : 500, results); /* 1: at every single step */
+        for (int k = 0; k < RUNS; k++)
+            assert_same(&expected[k], &results[k], &jobs[k], "saved and restored");
+    }
+}
+
+static void test_foreign_state(void **context)
+{
+    (void)context;
+    sgs_trainer *trainer;
+    sgs_error err;
+    sgs_result result;
+    int busy;
+    unsigned char state[4096] = {0};
+    sgs_job job = {.run = random_run(10, 0.1), .stop = {1e-6, 1000}, .tag = 0, .state = state};
+    batch_feed f = {&job, 1, 0, &result};
+    const sgs_feed feed = {.next = feed_next, .done = feed_done, .context = &f};
+    assert_int_equal(sgs_trainer_create(&job.run, 1, &trainer, &err), SGS_OK);
+    assert_int_equal(sgs_trainer_advance(trainer, &feed, 100, &busy, &err), SGS_EDAMAGED);
+    assert_non_null(strstr(err.text, "saved state of run 0"));
+    assert_int_equal(busy, 0);
+    sgs_trainer_destroy(trainer);
+}
+
 static void test_unknown_isa(void **context)
 {
     (void)context;
@@ -339,7 +428,7 @@ static void test_unknown_isa(void **context)
 
 static sgs_result train_one(sgs_run run)
 {
-    sgs_job job = {run, {1e-6, sgs_auto_max_steps(&run)}, 0};
+    sgs_job job = {.run = run, .stop = {1e-6, sgs_auto_max_steps(&run)}};
     sgs_result result;
     train_all(&job, 1, 1, 1 << 30, &result);
     return result;
@@ -418,6 +507,8 @@ int main(void)
         cmocka_unit_test_setup(test_trajectories, setup),
         cmocka_unit_test_setup(test_single_steps, setup),
         cmocka_unit_test_setup(test_same_bits, setup),
+        cmocka_unit_test_setup(test_saved_and_restored, setup),
+        cmocka_unit_test_setup(test_foreign_state, setup),
         cmocka_unit_test(test_unknown_isa),
         cmocka_unit_test(test_full_batch_is_dense),
         cmocka_unit_test(test_any_other_is_sparse),

@@ -1,0 +1,118 @@
+/** @file state.c
+ *  The state of an unfinished run: everything that its later bits depend on. A fixed head, then u[n]. What the random
+ *  streams, the start or the sampling give again from the run and the step count is not in it. */
+#include "train/trainer.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATE_MAGIC = 0x53475354 };
+
+typedef struct state_head {
+    int32_t magic, algorithm, n, checks;
+    int64_t t, next_check, steps_norm, steps_sparse, recorded;
+    double g, h, S, R, S0, R0, outside, largest, largest_inactive;
+    int64_t check_t[CHECKS_KEPT];
+    double check_N[CHECKS_KEPT];
+} state_head;
+
+size_t sgs_trainer_state_bytes(const sgs_trainer *trainer)
+{
+    return sizeof(state_head) + (size_t)trainer->shape.n * sizeof(double);
+}
+
+void sgs_state_pack(const sgs_trainer *tr, int l, void *state)
+{
+    const sgs_lanes *s = tr->lanes;
+    const lane_run *r = &tr->run[l];
+    state_head head;
+    memset(&head, 0, sizeof head); /* no byte of it is left to chance */
+    head = (state_head){.magic = STATE_MAGIC,
+                        .algorithm = SGS_ALGORITHM_VERSION,
+                        .n = s->n,
+                        .checks = r->checks,
+                        .t = s->t[l],
+                        .next_check = r->next_check,
+                        .steps_norm = r->steps_norm,
+                        .steps_sparse = r->steps_sparse,
+                        .recorded = r->recorded,
+                        .g = s->g[l],
+                        .h = s->h[l],
+                        .S = s->S[l],
+                        .R = s->R[l],
+                        .S0 = s->S0[l],
+                        .R0 = s->R0[l],
+                        .outside = s->outside[l],
+                        .largest = s->largest[l],
+                        .largest_inactive = s->largest_inactive[l]};
+    memcpy(head.check_t, r->check_t, sizeof head.check_t);
+    memcpy(head.check_N, r->check_N, sizeof head.check_N);
+    memcpy(state, &head, sizeof head);
+    unsigned char *u = (unsigned char *)state + sizeof head;
+    for (int32_t i = 0; i < s->n; i++)
+        memcpy(u + (size_t)i * sizeof(double), &s->u[(size_t)i * (size_t)s->lanes + (size_t)l], sizeof(double));
+}
+
+int64_t sgs_state_steps(const sgs_job *job)
+{
+    state_head head;
+    memcpy(&head, job->state, sizeof head);
+    const bool sound = head.magic == STATE_MAGIC && head.algorithm == SGS_ALGORITHM_VERSION && head.n == job->run.n &&
+                       head.t >= 0 && head.t < job->stop.max_steps && head.next_check > head.t && head.checks > 0 &&
+                       head.recorded >= 0 && head.g > 0.0 && head.h > 0.0;
+    return sound ? head.t : -1;
+}
+
+bool sgs_state_unpack(sgs_trainer *tr, int l, const sgs_job *job)
+{
+    sgs_lanes *s = tr->lanes;
+    lane_run *r = &tr->run[l];
+    state_head head;
+    if (sgs_state_steps(job) < 0)
+        return false;
+    memcpy(&head, job->state, sizeof head);
+    const unsigned char *u = (const unsigned char *)job->state + sizeof head;
+    for (int32_t i = 0; i < s->n; i++)
+        memcpy(&s->u[(size_t)i * (size_t)s->lanes + (size_t)l], u + (size_t)i * sizeof(double), sizeof(double));
+    sgs_lane_key(s, l, &job->run);
+    s->t[l] = head.t;
+    s->g[l] = head.g;
+    s->h[l] = head.h;
+    s->S[l] = head.S;
+    s->R[l] = head.R;
+    s->S0[l] = head.S0;
+    s->R0[l] = head.R0;
+    s->outside[l] = head.outside;
+    s->largest[l] = head.largest;
+    s->largest_inactive[l] = head.largest_inactive;
+    *r = (lane_run){.job = *job,
+                    .busy = true,
+                    .next_check = head.next_check,
+                    .steps_norm = head.steps_norm,
+                    .steps_sparse = head.steps_sparse,
+                    .checks = head.checks,
+                    .recorded = head.recorded};
+    r->job.state = NULL;
+    memcpy(r->check_t, head.check_t, sizeof head.check_t);
+    memcpy(r->check_N, head.check_N, sizeof head.check_N);
+    tr->busy++;
+    return true;
+}
+
+sgs_status sgs_trainer_save(sgs_trainer *trainer,
+                            void (*save)(void *context, const sgs_job *job, const void *state, size_t size),
+                            void *context, sgs_error *err)
+{
+    const size_t size = sgs_trainer_state_bytes(trainer);
+    void *state = malloc(size);
+    if (!state)
+        return sgs_fail(err, SGS_ENOMEM, "no memory to save a run at n = %d", trainer->shape.n);
+    for (int l = 0; l < trainer->lanes->lanes; l++)
+        if (trainer->run[l].busy) {
+            sgs_state_pack(trainer, l, state);
+            save(context, &trainer->run[l].job, state, size);
+        }
+    free(state);
+    sgs_trainer_drop(trainer);
+    return SGS_OK;
+}
