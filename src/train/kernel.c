@@ -19,7 +19,11 @@
 #define L 16
 #include "train/kernel_lanes.h"
 #undef L
+#define L 32
+#include "train/kernel_lanes.h"
+#undef L
 
 extern const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[];
-const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {
-    {1, steps_1, sums_1}, {4, steps_4, sums_4}, {8, steps_8, sums_8}, {16, steps_16, sums_16}, {0, NULL, NULL}};
+const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {{1, steps_1, sums_1},    {4, steps_4, sums_4},
+                                                   {8, steps_8, sums_8},    {16, steps_16, sums_16},
+                                                   {32, steps_32, sums_32}, {0, NULL, NULL}};

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Lanes for a number of runs. For large n fewer, so that the coordinates stay near. */
+/** Lanes for a number of runs. More lanes hide more latency, but idle ones cost as much as busy ones, so 32 only where
+ * there are runs enough to refill them; for large n fewer, so that the coordinates stay near. */
 static int lanes_for(const sgs_run *shape, int64_t runs)
 {
-    const int64_t most = shape->n > 16384 ? 4 : 16;
+    const int64_t most = shape->n > 16384 ? 4 : shape->n <= 512 && runs >= 128 ? 32 : 16;
     return (int)(runs < most ? runs : most);
 }
 
