@@ -7,6 +7,10 @@
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 
+#define NAME(x)    PASTE(PASTE(x, _), L)
+#define LANES      for (int l = 0; l < L; l++)
+#define SGS_INLINE static inline __attribute__((always_inline))
+
 #define L 1
 #include "train/kernel_lanes.h"
 #undef L
