@@ -10,7 +10,7 @@
  *
  *      key         accepted                                                                 default
  *      activation  linear, relu; one or a list                                              [linear, relu]
- *      sampling    without_replacement                                                      without_replacement
+ *      sampling    without_replacement, with_replacement, shuffle, cyclic; one or a list    without_replacement
  *      dimension   whole numbers 1 .. 2^31-1: one, a list or a range                        required
  *      samples     one expression in d with 1 <= n <= d at every dimension                  d
  *      batch_size  expressions in n, "full" for n: one or a list; or a range                required
@@ -21,8 +21,17 @@
  *                  seed: own or one number, not with ones}
  *      batches     own, common                                                              own
  *      stop        {max_steps: auto or 1 .. 2^53; tol: 0 .. 0.01}                           auto, 1e-6
- *      record      none                                                                     none
- *      weights     none, final                                                              none
+ *      record      none; ladder; {until: 0 .. 2^53 or auto, measures: ...};                 none
+ *                  {steps: whole numbers 0 .. 2^53, ascending: one, a list or a range,
+ *                  measures: ...}
+ *      weights     none; final: at the end of each run; record: at each step of the record  none
+ *
+ *  A record looks at every run at the same steps, step 0 is the start; after a run's end its end is repeated. The
+ *  ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, ... (2^k and 3 2^(k-1)) up to `until`; auto, which is what `record: ladder`
+ *  means, is the largest max_steps of the grid (of at most SGS_RECORD_MAX_CELLS cells). `measures` are names that
+ *  sgs_measure_recordable knows, one or a list, all of them by default; none records the weights only. A record changes
+ *  nothing else of a run and stands in no run key. At most SGS_RECORD_MAX_STEPS steps, and SGS_RECORD_MAX_BYTES of
+ *  records and weights for one run.
  *
  *  A range is {linear: [low, high], points: k} or {log: [low, high], points: k}, 2 <= k <= 10^6: its ends as
  *  written, the points between rounded to 12 significant digits, or to the nearest whole number where these are
@@ -40,6 +49,8 @@ extern "C" {
 #endif
 
 typedef struct sgs_grid sgs_grid;
+
+enum { SGS_RECORD_MAX_STEPS = 100000, SGS_RECORD_MAX_CELLS = 10000000, SGS_RECORD_MAX_BYTES = 1000000000 };
 
 typedef enum sgs_axis {
     SGS_AXIS_ACTIVATION,
@@ -104,7 +115,17 @@ int32_t sgs_grid_batch_size(const sgs_grid *grid, int64_t dimension_at, int64_t 
 double sgs_grid_eps(const sgs_grid *grid, int32_t b, int64_t step_at);
 
 double sgs_grid_tol(const sgs_grid *grid);
-bool sgs_grid_keeps_weights(const sgs_grid *grid); /**< weights: final */
+
+/** Which weights (coordinates a_i) the results file keeps. */
+typedef enum sgs_weights { SGS_WEIGHTS_NONE, SGS_WEIGHTS_FINAL, SGS_WEIGHTS_RECORD } sgs_weights;
+sgs_weights sgs_grid_weights(const sgs_grid *grid);
+bool sgs_grid_keeps_weights(const sgs_grid *grid); /**< any */
+
+/** The steps at which every run is recorded: their number, 0 without a record, and the steps, ascending (borrowed, NULL
+ *  without). Is a measure recorded there? */
+int64_t sgs_grid_record_count(const sgs_grid *grid);
+const int64_t *sgs_grid_record_steps(const sgs_grid *grid);
+bool sgs_grid_records(const sgs_grid *grid, sgs_measure measure);
 
 /** Index <-> coordinates, 0 <= index < runs. */
 void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at);

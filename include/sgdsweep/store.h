@@ -57,13 +57,25 @@ int sgs_store_algorithm_version(const sgs_store *store);
 
 int64_t sgs_store_runs(const sgs_store *store);
 
+/** What a range of runs leaves, run by run in run order. Borrowed arrays. */
+typedef struct sgs_rows {
+    const sgs_result *results; /**< [count] */
+    const sgs_value *records;  /**< [count][recorded measures, in table order][steps of the record]; NULL without */
+    const double *weights;     /**< [count][steps, with `weights: record`][features], NaN-padded; NULL without */
+} sgs_rows;
+
+/** Values of one run in `records` and in `weights`; 0 where the grid keeps none. */
+int64_t sgs_store_record_values(const sgs_store *store);
+int64_t sgs_store_weight_values(const sgs_store *store);
+
+/** Number of columns of the weights variable (the largest n of the grid), 0 without weights. */
+int32_t sgs_store_features(const sgs_store *store);
+
 /** Write one finished block. Not collective; any rank, at the same time for distinct blocks.
- *  @param[in] first    index of the first run, 0 <= first, first + count <= runs
- *  @param[in] results  [count] in run order, finished ones
- *  @param[in] weights  [count][feature extent], NaN-padded, where the grid keeps weights; else NULL
+ *  @param[in] first  index of the first run, 0 <= first, first + count <= runs
+ *  @param[in] rows   of count finished runs
  *  @return SGS_OK; SGS_ERANGE; SGS_EIO */
-sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_result *results,
-                           const double *weights, sgs_error *err);
+sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_rows *rows, sgs_error *err);
 
 /** Set the status of runs alone, without results: SGS_RUN_FAILED, SGS_RUN_PENDING (repair). Not collective. */
 sgs_status sgs_store_set_status(sgs_store *store, int64_t first, int64_t count, sgs_run_status status, sgs_error *err);
@@ -76,8 +88,9 @@ sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count,
 sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_result *results, uint32_t *checksums,
                           sgs_error *err);
 
-/** Number of columns of the weights variable (the largest n of the grid), 0 without weights; read weights of runs. */
-int32_t sgs_store_features(const sgs_store *store);
+/** Read records and weights of runs, in the form of sgs_rows. Not collective.
+ *  @return SGS_OK; SGS_ERANGE: also if the file keeps none; SGS_EIO */
+sgs_status sgs_store_read_records(sgs_store *store, int64_t first, int64_t count, sgs_value *records, sgs_error *err);
 sgs_status sgs_store_read_weights(sgs_store *store, int64_t first, int64_t count, double *weights, sgs_error *err);
 
 /** What a scan of runs found. */

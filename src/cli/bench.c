@@ -32,7 +32,7 @@ struct wishes {
 /* Rows of the table: step_cells of kind BENCH_STEP, the others of kind BENCH_RUN. */
 struct table {
     bench_cell *cells;
-    int64_t count, step_cells;
+    size_t count, step_cells;
 };
 
 struct fit {
@@ -46,14 +46,14 @@ struct fit {
 
 static void close_table(struct table *table)
 {
-    for (int64_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++)
         bench_cell_close(&table->cells[i]);
     free(table->cells);
 }
 
 static sgs_status add_cell(struct table *table, bench_kind kind, const sgs_run *shape, int repeats, sgs_error *err)
 {
-    bench_cell *more = realloc(table->cells, (size_t)(table->count + 1) * sizeof *more);
+    bench_cell *more = realloc(table->cells, (table->count + 1) * sizeof *more);
     if (!more)
         return sgs_fail(err, SGS_ENOMEM, "no memory for the table");
     table->cells = more;
@@ -116,45 +116,37 @@ static sgs_status measure(struct table *table, const struct wishes *wishes, sgs_
     const double slice_s = wishes->seconds / (double)(table->count * (wishes->repeats + 1));
     sgs_status status = SGS_OK;
 
-    for (int64_t i = 0; status == SGS_OK && i < table->count; i++)
+    for (size_t i = 0; status == SGS_OK && i < table->count; i++)
         status = bench_warm_up(&table->cells[i], slice_s, err);
     for (int k = 0; k < wishes->repeats; k++)
-        for (int64_t i = 0; status == SGS_OK && i < table->count; i++)
+        for (size_t i = 0; status == SGS_OK && i < table->count; i++)
             status = bench_repeat(&table->cells[i], slice_s, err);
     return status;
 }
 
 /* What the cost model reads: a line through the medians of the steps over points touched, one through runs over n. */
-static sgs_status fit_speed(struct table *table, struct fit *fit, sgs_error *err)
+static struct fit fit_speed(struct table *table)
 {
-    const int64_t steps = table->step_cells, runs = table->count - steps;
-    double *x = calloc((size_t)table->count, sizeof *x), *y = calloc((size_t)table->count, sizeof *y);
+    const size_t steps = table->step_cells;
     double step[2] = {0, 0}, run[2] = {0, 0};
-    sgs_status status = x && y ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "no memory for the table");
+    struct fit fit = {0};
 
-    if (status == SGS_OK) {
-        for (int64_t i = 0; i < table->count; i++) {
-            bench_cell *cell = &table->cells[i];
-            x[i] = cell->kind == BENCH_STEP ? (double)cell->touched : (double)cell->shape.n;
-            y[i] = bench_sort(cell).median;
-        }
-        fit->step = bench_fit(steps, x, y, step, &fit->worst_step);
-        fit->run = bench_fit(runs, x + steps, y + steps, run, &fit->worst_run);
-        fit->speed = (sgs_speed){1e-9 * step[0], 1e-9 * step[1], 1e-9 * run[0], 1e-9 * run[1]};
-    }
-    free(x);
-    free(y);
-    return status;
+    for (size_t i = 0; i < table->count; i++)
+        bench_summarise(&table->cells[i]);
+    fit.step = bench_fit(steps, table->cells, step, &fit.worst_step);
+    fit.run = bench_fit(table->count - steps, table->cells + steps, run, &fit.worst_run);
+    fit.speed = (sgs_speed){1e-9 * step[0], 1e-9 * step[1], 1e-9 * run[0], 1e-9 * run[1]};
+    return fit;
 }
 
-static void print_text(const struct table *table, const struct fit *fit)
+static void print_text(const struct table *table, const struct wishes *wishes, const struct fit *fit)
 {
     printf("sgdsweep %s (%s), %s: median of %d repeats, processor time\n\n", SGDSWEEP_VERSION, SGDSWEEP_BUILD,
-           sgs_trainer_isa(), table->cells[0].repeats);
+           sgs_trainer_isa(), wishes->repeats);
     printf("%9s %9s %12s %25s %14s\n", "n", "b", "ns / step", "lowest .. highest", "ns / member");
-    for (int64_t i = 0; i < table->count; i++) {
-        bench_cell *cell = &table->cells[i];
-        const bench_spread ns = bench_sort(cell);
+    for (size_t i = 0; i < table->count; i++) {
+        const bench_cell *cell = &table->cells[i];
+        const bench_spread ns = cell->spread;
         if (i == table->step_cells)
             printf("\nA run, whatever its length: its start and its measures\n%9s %9s %12s %25s %14s\n", "n", "",
                    "ns / run", "lowest .. highest", "ns / n");
@@ -163,9 +155,8 @@ static void print_text(const struct table *table, const struct fit *fit)
             printf("%9" PRId32 " %12.2f %11.2f .. %10.2f", cell->shape.b, ns.median, ns.low, ns.high);
         else
             printf("%9s %12.0f %11.0f .. %10.0f", "", ns.median, ns.low, ns.high);
-        const int64_t share = cell->kind == BENCH_STEP ? cell->touched : cell->shape.n;
-        if (share > 0)
-            printf(" %14.2f\n", ns.median / (double)share);
+        if (bench_amount(cell) > 0)
+            printf(" %14.2f\n", ns.median / bench_amount(cell));
         else
             printf(" %14s\n", "-");
     }
@@ -178,9 +169,9 @@ static void print_text(const struct table *table, const struct fit *fit)
                1e9 * fit->speed.point_s, fit->worst_run);
 }
 
-static json_t *cell_json(bench_cell *cell)
+static json_t *cell_json(const bench_cell *cell)
 {
-    const bench_spread ns = bench_sort(cell);
+    const bench_spread ns = cell->spread;
     json_t *all = json_array();
     bool failed = all == NULL;
     for (int k = 0; k < cell->repeats; k++)
@@ -193,7 +184,7 @@ static json_t *cell_json(bench_cell *cell)
                                "ns_high", ns.high, "ns_ascending", all);
     if (!object || cell->kind == BENCH_RUN)
         return object;
-    json_t *member = cell->touched > 0 ? json_real(ns.median / (double)cell->touched) : json_null();
+    json_t *member = cell->touched > 0 ? json_real(ns.median / bench_amount(cell)) : json_null();
     failed = json_object_set_new(object, "b", json_integer(cell->shape.b)) != 0;
     failed = json_object_set_new(object, "members", json_integer(cell->touched)) != 0 || failed;
     failed = json_object_set_new(object, "ns_member", member) != 0 || failed;
@@ -218,7 +209,7 @@ static int print_json(const struct table *table, const struct wishes *wishes, co
     json_t *steps = json_array(), *runs = json_array();
     bool failed = !steps || !runs;
 
-    for (int64_t i = 0; !failed && i < table->count; i++)
+    for (size_t i = 0; !failed && i < table->count; i++)
         failed = json_array_append_new(i < table->step_cells ? steps : runs, cell_json(&table->cells[i])) != 0;
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "version", SGDSWEEP_VERSION, "build",
@@ -234,21 +225,21 @@ static int print_json(const struct table *table, const struct wishes *wishes, co
 static int bench(const struct wishes *wishes)
 {
     struct table table = {NULL, 0, 0};
-    struct fit fit = {0};
     sgs_error err = {""};
     int code = SGS_EXIT_COMPLETE;
 
     sgs_status status = make_table(&table, wishes, &err);
     if (status == SGS_OK)
         status = measure(&table, wishes, &err);
-    if (status == SGS_OK)
-        status = fit_speed(&table, &fit, &err);
-    if (status != SGS_OK)
+    if (status == SGS_OK) {
+        const struct fit fit = fit_speed(&table);
+        if (wishes->json)
+            code = print_json(&table, wishes, &fit);
+        else
+            print_text(&table, wishes, &fit);
+    } else {
         code = cli_failure(status, &err);
-    else if (wishes->json)
-        code = print_json(&table, wishes, &fit);
-    else
-        print_text(&table, &fit);
+    }
     close_table(&table);
     return code;
 }

@@ -112,24 +112,29 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-bench_spread bench_sort(bench_cell *cell)
+void bench_summarise(bench_cell *cell)
 {
     const int count = cell->repeats, middle = count / 2;
     qsort(cell->ns, (size_t)count, sizeof *cell->ns, ascending);
     const double median = count % 2 ? cell->ns[middle] : 0.5 * (cell->ns[middle - 1] + cell->ns[middle]);
-    return (bench_spread){median, cell->ns[0], cell->ns[count - 1]};
+    cell->spread = (bench_spread){median, cell->ns[0], cell->ns[count - 1]};
 }
 
-bool bench_fit(int64_t count, const double *x, const double *y, double line[2], double *worst)
+double bench_amount(const bench_cell *cell)
+{
+    return (double)(cell->kind == BENCH_STEP ? cell->touched : cell->shape.n);
+}
+
+bool bench_fit(size_t count, const bench_cell *cells, double line[2], double *worst)
 {
     double sw = 0, sx = 0, sxx = 0, sy = 0, sxy = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const double w = 1 / (y[i] * y[i]);
+    for (size_t i = 0; i < count; i++) {
+        const double x = bench_amount(&cells[i]), y = cells[i].spread.median, w = 1 / (y * y);
         sw += w;
-        sx += w * x[i];
-        sxx += w * x[i] * x[i];
-        sy += w * y[i];
-        sxy += w * x[i] * y[i];
+        sx += w * x;
+        sxx += w * x * x;
+        sy += w * y;
+        sxy += w * x * y;
     }
     const double determinant = sw * sxx - sx * sx;
     if (!(determinant > 1e-12 * sw * sxx))
@@ -144,8 +149,8 @@ bool bench_fit(int64_t count, const double *x, const double *y, double line[2], 
         line[1] = 0;
     }
     *worst = 1;
-    for (int64_t i = 0; i < count; i++) {
-        const double ratio = (line[0] + line[1] * x[i]) / y[i];
+    for (size_t i = 0; i < count; i++) {
+        const double ratio = (line[0] + line[1] * bench_amount(&cells[i])) / cells[i].spread.median;
         *worst = fmax(*worst, fmax(ratio, 1 / ratio));
     }
     return true;

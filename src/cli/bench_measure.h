@@ -11,24 +11,24 @@ typedef enum bench_kind {
     BENCH_RUN   /* everything a run costs whatever its length: runs of no steps, from the feed to the result */
 } bench_kind;
 
+typedef struct bench_spread {
+    double median, low, high;
+} bench_spread;
+
 /* One row of the table: a shape, and its times. */
 typedef struct bench_cell {
     bench_kind kind;
     sgs_run shape;
     int64_t touched; /* points that a step draws; 0 for full batch */
     sgs_trainer *trainer;
-    int64_t seed;  /* of the last run that was started */
-    int64_t left;  /* runs that the feed still gives in this call */
-    int64_t chunk; /* steps or runs between two looks at the clock */
-    int64_t ended; /* runs that ended */
-    double *ns;    /* [repeats] per step or run; ascending after bench_sort */
-    int repeats;   /* done */
+    int64_t seed;        /* of the last run that was started */
+    int64_t left;        /* runs that the feed still gives in this call */
+    int64_t chunk;       /* steps or runs between two looks at the clock */
+    int64_t ended;       /* runs that ended */
+    double *ns;          /* [repeats] per step or run; ascending after bench_summarise */
+    int repeats;         /* done */
+    bench_spread spread; /* of ns, after bench_summarise */
 } bench_cell;
-
-/* Members of ns after bench_sort. */
-typedef struct bench_spread {
-    double median, low, high;
-} bench_spread;
 
 /** Allocate times for so many repeats and a trainer. bench_cell_close accepts what failed here.
  *  @return SGS_OK; SGS_ENOMEM; SGS_EINVAL: SGDSWEEP_ISA */
@@ -41,11 +41,15 @@ sgs_status bench_warm_up(bench_cell *cell, double seconds, sgs_error *err);
 /** Work for about so many seconds and keep the time per step or run. */
 sgs_status bench_repeat(bench_cell *cell, double seconds, sgs_error *err);
 
-bench_spread bench_sort(bench_cell *cell);
+/** All repeats are done: sort ns, fill in spread. */
+void bench_summarise(bench_cell *cell);
 
-/** y = a + b x with a, b >= 0, through points of y > 0, least squares of the relative error. false: fewer than two
- * different x.
- *  @param[out] worst  the largest of fit / y and y / fit; infinite where the fit is 0 */
-bool bench_fit(int64_t count, const double *x, const double *y, double line[2], double *worst);
+/** What a cell costs by what it has: points touched by a step, data points of a run. */
+double bench_amount(const bench_cell *cell);
+
+/** Medians of summarised cells of one kind = a + b amount with a, b >= 0, by least squares of the relative error.
+ * false: fewer than two different amounts.
+ *  @param[out] worst  the largest of fit / median and median / fit; infinite where the fit is 0 */
+bool bench_fit(size_t count, const bench_cell *cells, double line[2], double *worst);
 
 #endif

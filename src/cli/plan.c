@@ -30,7 +30,8 @@ static void print_text(const sgs_forecast *forecast, int64_t bytes)
     printf("skipped       %" PRId64 "\n", forecast->skipped);
     printf("predicted     %.3g core-seconds (%.3g core-hours)\n", forecast->seconds, forecast->seconds / 3600);
     printf("longest run   %.3g s\n", forecast->longest_s);
-    printf("results file  %s\n", cli_size_text((double)bytes, text));
+    printf("results file  %s%s\n", cli_size_text((double)bytes, text),
+           (double)bytes > 100e9 ? ", more than run makes without --allow-size" : "");
 }
 
 static int plan(const char *path, bool as_json)

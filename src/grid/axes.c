@@ -53,12 +53,10 @@ sgs_status sgs_axes_activation(const sgs_reader *reader, const sgs_yaml_node *no
 
 sgs_status sgs_axes_sampling(const sgs_reader *reader, const sgs_yaml_node *node, sgs_grid *grid)
 {
-    /* What the trainers do so far; the others are known by name and refused as not available yet. */
-    static const bool available[SGS_SAMPLINGS] = {[SGS_WITHOUT_REPLACEMENT] = true};
     sgs_choice choices[SGS_SAMPLINGS];
     int chosen[SGS_SAMPLINGS] = {SGS_WITHOUT_REPLACEMENT};
     for (int i = 0; i < SGS_SAMPLINGS; i++) {
-        choices[i] = (sgs_choice){.name = sgs_sampling_name((sgs_sampling)i), .available = available[i]};
+        choices[i] = (sgs_choice){.name = sgs_sampling_name((sgs_sampling)i), .available = true};
     }
     int64_t *size = &grid->size[SGS_AXIS_SAMPLING];
     *size = 1;

@@ -77,7 +77,28 @@ static void write_settings(FILE *out, const sgs_grid *grid)
     write_or_word(out, grid->init_seed, "own");
     fprintf(out, "}\nbatches: %s\nstop: {max_steps: ", grid->batches_common ? "common" : "own");
     write_or_word(out, grid->max_steps, "auto");
-    fprintf(out, ", tol: %.17g}\nrecord: none\nweights: %s\n", grid->tol, grid->weights_final ? "final" : "none");
+    fprintf(out, ", tol: %.17g}\n", grid->tol);
+}
+
+/** The steps one by one, however they were asked for: what `auto` stands for must not change under a file. */
+static void write_record(FILE *out, const sgs_grid *grid)
+{
+    static const char *const weights[] = {"none", "final", "record"};
+    fputs(grid->record_count ? "record: {steps: [" : "record: none", out);
+    for (int64_t i = 0; i < grid->record_count; i++) {
+        fprintf(out, "%s%lld", separator(i), (long long)grid->record_steps[i]);
+    }
+    fputs(grid->record_count ? "], measures: " : "", out);
+    int recorded = 0;
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        if (grid->recorded[measure]) {
+            fprintf(out, "%s%s", recorded++ ? ", " : "[", sgs_measure_describe((sgs_measure)measure)->name);
+        }
+    }
+    if (grid->record_count) {
+        fputs(recorded ? "]}" : "none}", out);
+    }
+    fprintf(out, "\nweights: %s\n", weights[grid->weights]);
 }
 
 sgs_status sgs_grid_make_canonical(sgs_grid *grid)
@@ -92,6 +113,7 @@ sgs_status sgs_grid_make_canonical(sgs_grid *grid)
     write_steps(out, grid);
     write_seeds(out, grid);
     write_settings(out, grid);
+    write_record(out, grid);
     bool failed = ferror(out);
     if (fclose(out) || failed) {
         return SGS_ENOMEM;

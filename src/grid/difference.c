@@ -98,6 +98,38 @@ static void describe(const char *here, const char *there, char *text, size_t siz
     snprintf(text, size, "%.*s: %s%s here, %s there", key, here, which, show(a, shown_here), show(b, shown_there));
 }
 
+/** Records by what they are: canonical texts of lists of steps tell a person little. */
+static void describe_record(const sgs_grid *here, const sgs_grid *there, char *text, size_t size)
+{
+    int64_t step = 0;
+    int measure = 0;
+    if (!here->record_count || !there->record_count) {
+        const char *words[] = {"none", "some"};
+        snprintf(text, size, "record: %s here, %s there", words[here->record_count > 0],
+                 words[there->record_count > 0]);
+        return;
+    }
+    while (step < here->record_count && step < there->record_count &&
+           here->record_steps[step] == there->record_steps[step]) {
+        step++;
+    }
+    if (step < here->record_count && step < there->record_count) {
+        snprintf(text, size, "record: step %lld here, %lld there", (long long)here->record_steps[step],
+                 (long long)there->record_steps[step]);
+        return;
+    }
+    if (here->record_count != there->record_count) {
+        snprintf(text, size, "record: %lld steps here, %lld there", (long long)here->record_count,
+                 (long long)there->record_count);
+        return;
+    }
+    while (measure < SGS_MEASURES - 1 && here->recorded[measure] == there->recorded[measure]) {
+        measure++;
+    }
+    snprintf(text, size, "record: %s %s", sgs_measure_describe((sgs_measure)measure)->name,
+             here->recorded[measure] ? "here, not there" : "there, not here");
+}
+
 bool sgs_grid_difference(const sgs_grid *here, const sgs_grid *there, char *text, size_t size)
 {
     const char *a = here->canonical;
@@ -106,7 +138,11 @@ bool sgs_grid_difference(const sgs_grid *here, const sgs_grid *there, char *text
         size_t length_a = strcspn(a, "\n") + 1;
         size_t length_b = strcspn(b, "\n") + 1;
         if (length_a != length_b || memcmp(a, b, length_a) != 0) {
-            describe(a, b, text, size);
+            if (strncmp(a, "record:", 7) == 0) {
+                describe_record(here, there, text, size);
+            } else {
+                describe(a, b, text, size);
+            }
             return true;
         }
         a += length_a;

@@ -25,6 +25,7 @@ void sgs_grid_destroy(sgs_grid *grid)
     free(grid->dimension);
     free(grid->step_value);
     free(grid->seed);
+    free(grid->record_steps);
     free(grid->source);
     free(grid->canonical);
     free(grid);
@@ -113,7 +114,27 @@ double sgs_grid_tol(const sgs_grid *grid)
 
 bool sgs_grid_keeps_weights(const sgs_grid *grid)
 {
-    return grid->weights_final;
+    return grid->weights != SGS_WEIGHTS_NONE;
+}
+
+sgs_weights sgs_grid_weights(const sgs_grid *grid)
+{
+    return grid->weights;
+}
+
+int64_t sgs_grid_record_count(const sgs_grid *grid)
+{
+    return grid->record_count;
+}
+
+const int64_t *sgs_grid_record_steps(const sgs_grid *grid)
+{
+    return grid->record_steps;
+}
+
+bool sgs_grid_records(const sgs_grid *grid, sgs_measure measure)
+{
+    return grid->recorded[measure];
 }
 
 void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at)

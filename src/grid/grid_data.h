@@ -33,7 +33,10 @@ struct sgs_grid {
     bool batches_common;
     int64_t max_steps; /**< or SGS_MAX_STEPS_AUTO */
     double tol;
-    bool weights_final;
+    int64_t *record_steps; /**< [record_count] ascending; NULL without a record */
+    int64_t record_count;
+    bool recorded[SGS_MEASURES]; /**< recordable ones; with a record at least one, or the weights are recorded */
+    sgs_weights weights;
 };
 
 /** Write the canonical text into grid->canonical and its digest. SGS_OK or SGS_ENOMEM. */

@@ -2,6 +2,7 @@
  *  A grid file's keys -> struct sgs_grid. Axes are read in an order in which each finds what it needs: dimension,
  * samples, batch_size. On any error everything made so far is freed by sgs_grid_destroy. */
 #include "axes.h"
+#include "record.h"
 #include "text.h"
 
 #include <errno.h>
@@ -102,19 +103,15 @@ static sgs_status read_stop(const sgs_reader *reader, const sgs_yaml_node *node,
 static sgs_status read_words(const sgs_reader *reader, const sgs_yaml_node *const *found, sgs_grid *grid)
 {
     static const sgs_choice batches[] = {{"own", true}, {"common", true}};
-    static const sgs_choice records[] = {{"none", true}, {"ladder", false}};
-    static const sgs_choice weights[] = {{"none", true}, {"final", true}, {"record", false}};
+    static const sgs_choice weights[] = {{"none", true}, {"final", true}, {"record", true}};
     const struct {
         enum key key;
         const sgs_choice *choices;
         int count;
-    } words[] = {{KEY_BATCHES, batches, 2}, {KEY_RECORD, records, 2}, {KEY_WEIGHTS, weights, 3}};
-    int chosen[3] = {0}; /* the first word is the default */
-    if (found[KEY_RECORD] && sgs_yaml_value(found[KEY_RECORD])->kind == SGS_YAML_MAP) {
-        return sgs_value_fail(reader, found[KEY_RECORD], "record: a mapping is not available yet; accepted: none");
-    }
+    } words[] = {{KEY_BATCHES, batches, 2}, {KEY_WEIGHTS, weights, 3}};
+    int chosen[2] = {0}; /* the first word is the default */
     sgs_status status = SGS_OK;
-    for (int i = 0; i < 3 && !status; i++) {
+    for (int i = 0; i < 2 && !status; i++) {
         const sgs_yaml_node *node = found[words[i].key];
         if (node) {
             status =
@@ -122,7 +119,7 @@ static sgs_status read_words(const sgs_reader *reader, const sgs_yaml_node *cons
         }
     }
     grid->batches_common = chosen[0] == 1;
-    grid->weights_final = chosen[2] == 1;
+    grid->weights = (sgs_weights)chosen[1];
     return status;
 }
 
@@ -154,7 +151,9 @@ static sgs_status read_keys(const sgs_reader *reader, const sgs_yaml_node *root,
     status = status ? status : read_init(reader, found[KEY_INIT], grid);
     status = status ? status : read_stop(reader, found[KEY_STOP], grid);
     status = status ? status : read_words(reader, found, grid);
-    return status ? status : count_runs(reader, root, grid);
+    status = status ? status : count_runs(reader, root, grid);
+    status = status ? status : sgs_record_read(reader, found[KEY_RECORD], grid);
+    return status ? status : sgs_record_check(reader, found[KEY_RECORD], found[KEY_WEIGHTS], grid);
 }
 
 sgs_status sgs_grid_parse(const char *text, size_t size, const char *name, sgs_grid **grid, sgs_error *err)

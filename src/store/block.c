@@ -81,15 +81,17 @@ static herr_t move_box(const sgs_store *store, const transfer *t, hid_t space, h
 static sgs_status move_values(const sgs_store *store, const transfer *t, sgs_error *err)
 {
     const sgs_variable *variable = &store->layout.variable[t->variable];
-    bool wide = variable->kind == SGS_KIND_WEIGHTS;
-    hid_t space = wide ? store->weights_space : store->run_space;
-    int64_t width = wide ? store->layout.extent[SGS_STORE_AXIS_FEATURE] : 1;
+    hid_t space = variable->kind == SGS_KIND_WEIGHTS      ? store->weights_space
+                  : variable->kind == SGS_KIND_TRAJECTORY ? store->record_space
+                                                          : store->run_space;
+    int64_t width = sgs_variable_elements(&store->layout, variable) / store->layout.runs;
     int64_t size = sgs_variable_bytes(&store->layout, variable) / store->layout.runs; /* bytes a run */
     hsize_t start[SGS_STORE_AXES] = {0}, count[SGS_STORE_AXES];
     char *buffer = t->buffer;
+    for (int i = SGS_AXES; i < variable->rank; i++)
+        count[i] = (hsize_t)store->layout.extent[variable->axis[i]];
     for (int64_t done = 0; done < t->count;) {
         int64_t runs = cut_box(&store->layout, t->first + done, t->count - done, start, count);
-        count[SGS_AXES] = (hsize_t)width;
         if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
             move_box(store, t, space, (hsize_t)(runs * width), buffer + done * size) < 0)
             return sgs_hdf5_fail(err, SGS_EIO, "%s %s of runs %lld .. +%lld of %s", t->write ? "writing" : "reading",
@@ -120,41 +122,95 @@ static sgs_status move_measures(sgs_store *store, transfer t, sgs_result *result
     return status;
 }
 
-uint32_t sgs_store_checksum(sgs_key run_key, const sgs_result *result, const double *weights, int32_t n)
+/* Move one trajectory between the rows and a scratch column [count][steps]. Rows of one measure stand apart by `stride`
+ * values; records[i * stride] is the first of run i. */
+static sgs_status move_trajectory(sgs_store *store, transfer t, sgs_value *records, sgs_error *err)
 {
-    if (!weights)
-        return sgs_result_checksum(run_key, result);
+    int64_t stride = sgs_store_record_values(store), steps = store->layout.extent[SGS_STORE_AXIS_RECORD];
+    sgs_value *column = t.buffer;
+    for (int64_t i = 0; i < t.count && t.write; i++)
+        memcpy(column + i * steps, records + i * stride, (size_t)steps * sizeof *column);
+    sgs_status status = move_values(store, &t, err);
+    for (int64_t i = 0; i < t.count && !t.write && status == SGS_OK; i++)
+        memcpy(records + i * stride, column + i * steps, (size_t)steps * sizeof *column);
+    return status;
+}
+
+static sgs_status move_trajectories(sgs_store *store, transfer t, sgs_value *records, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+    int64_t steps = store->layout.extent[SGS_STORE_AXIS_RECORD];
+    for (int i = 0; i < store->layout.trajectories && status == SGS_OK; i++) {
+        t.variable = store->layout.trajectory + i;
+        status = move_trajectory(store, t, records + i * steps, err);
+    }
+    return status;
+}
+
+/* Values of a scratch column for a run: of a measure, or of a trajectory. */
+static size_t column_values(const sgs_store *store)
+{
+    int64_t steps = store->layout.trajectories > 0 ? store->layout.extent[SGS_STORE_AXIS_RECORD] : 1;
+    return (size_t)(steps > 1 ? steps : 1);
+}
+
+sgs_rows sgs_rows_from(const sgs_store *store, const sgs_rows *rows, int64_t i)
+{
+    return (sgs_rows){
+        .results = rows->results + i,
+        .records = rows->records ? rows->records + i * sgs_store_record_values(store) : NULL,
+        .weights = rows->weights ? rows->weights + i * sgs_store_weight_values(store) : NULL,
+    };
+}
+
+/* CRC32C of 8-byte values, little-endian whatever the machine. */
+static uint32_t crc_values(uint32_t crc, const void *values, int64_t count)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return sgs_crc32c(crc, values, (size_t)count * 8);
+#else
+    for (int64_t k = 0; k < count; k++) {
+        uint64_t bits;
+        memcpy(&bits, (const char *)values + 8 * k, sizeof bits);
+        bits = __builtin_bswap64(bits);
+        crc = sgs_crc32c(crc, &bits, sizeof bits);
+    }
+    return crc;
+#endif
+}
+
+uint32_t sgs_store_checksum(const sgs_store *store, sgs_key run_key, const sgs_rows *row, int32_t n)
+{
+    if (!row->records && !row->weights)
+        return sgs_result_checksum(run_key, row->results);
     unsigned char bytes[16 + SGS_RESULT_BYTES];
     for (int i = 0; i < 8; i++) {
         bytes[i] = (unsigned char)(run_key.hi >> (8 * i));
         bytes[8 + i] = (unsigned char)(run_key.lo >> (8 * i));
     }
-    sgs_result_bytes(result, bytes + 16);
+    sgs_result_bytes(row->results, bytes + 16);
     uint32_t crc = sgs_crc32c(0, bytes, sizeof bytes);
-    for (int32_t k = 0; k < n; k++) {
-        uint64_t bits;
-        memcpy(&bits, &weights[k], sizeof bits);
-        for (int i = 0; i < 8; i++)
-            bytes[i] = (unsigned char)(bits >> (8 * i));
-        crc = sgs_crc32c(crc, bytes, 8);
-    }
+    if (row->records)
+        crc = crc_values(crc, row->records, sgs_store_record_values(store));
+    int64_t features = sgs_store_features(store), points = row->weights ? sgs_store_weight_values(store) / features : 0;
+    for (int64_t k = 0; k < points; k++)
+        crc = crc_values(crc, row->weights + k * features, n);
     return crc == 0 ? 1 : crc;
 }
 
-static sgs_status checksum_block(const sgs_store *store, const transfer *t, const sgs_result *results,
-                                 const double *weights, sgs_error *err)
+static sgs_status checksum_block(const sgs_store *store, const transfer *t, const sgs_rows *rows, sgs_error *err)
 {
     uint32_t *checksums = t->buffer;
     for (int64_t i = 0; i < t->count; i++) {
         sgs_run run;
         sgs_stop stop;
-        if (!sgs_run_status_finished(results[i].status))
+        sgs_rows row = sgs_rows_from(store, rows, i);
+        if (!sgs_run_status_finished(row.results->status))
             return sgs_fail(err, SGS_ERANGE, "run %lld is not finished: status %d", (long long)(t->first + i),
-                            results[i].status);
+                            row.results->status);
         if (!sgs_grid_run(store->grid, t->first + i, &run, &stop))
             return sgs_fail(err, SGS_ERANGE, "run %lld is skipped in this grid", (long long)(t->first + i));
-        const double *row = weights ? weights + i * sgs_store_features(store) : NULL;
-        checksums[i] = sgs_store_checksum(sgs_run_key(&run), &results[i], row, run.n);
+        checksums[i] = sgs_store_checksum(store, sgs_run_key(&run), &row, run.n);
     }
     return SGS_OK;
 }
@@ -168,40 +224,49 @@ static sgs_status write_status(const sgs_store *store, transfer t, const sgs_res
     return move_values(store, &t, err);
 }
 
-static sgs_status check_write(const sgs_store *store, int64_t first, int64_t count, const double *weights,
+static sgs_status check_write(const sgs_store *store, int64_t first, int64_t count, const sgs_rows *rows,
                               sgs_error *err)
 {
     if (store->mode != SGS_STORE_WRITE)
         return sgs_fail(err, SGS_ERANGE, "%s is open for reading", store->path);
-    if ((weights != NULL) != (store->layout.weights >= 0))
-        return sgs_fail(err, SGS_ERANGE, "%s keeps %s weights", store->path, weights ? "no" : "the");
+    if ((rows->records != NULL) != (store->layout.trajectories > 0))
+        return sgs_fail(err, SGS_ERANGE, "%s keeps %s records", store->path, rows->records ? "no" : "the");
+    if ((rows->weights != NULL) != (store->layout.weights >= 0))
+        return sgs_fail(err, SGS_ERANGE, "%s keeps %s weights", store->path, rows->weights ? "no" : "the");
     return sgs_store_check_range(store, first, count, err);
 }
 
-sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_result *results,
-                           const double *weights, sgs_error *err)
+/* The arrays of rows are only read when t writes. */
+static sgs_status write_rows(sgs_store *store, transfer t, const sgs_rows *rows, sgs_error *err)
 {
-    sgs_status status = check_write(store, first, count, weights, err);
+    sgs_status status = move_measures(store, t, (sgs_result *)rows->results, err);
+    if (status == SGS_OK)
+        status = move_trajectories(store, t, (sgs_value *)rows->records, err);
+    t.variable = store->layout.weights;
+    t.buffer = (double *)rows->weights;
+    return status == SGS_OK && rows->weights ? move_values(store, &t, err) : status;
+}
+
+sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_rows *rows, sgs_error *err)
+{
+    sgs_status status = check_write(store, first, count, rows, err);
     if (status != SGS_OK || count == 0)
         return status;
     /* One column of values and, behind it, the checksums, which are computed before anything is written. */
-    char *scratch = sgs_store_scratch(store, (size_t)count * (sizeof(sgs_value) + sizeof(uint32_t)));
+    size_t column_bytes = (size_t)count * column_values(store) * sizeof(sgs_value);
+    char *scratch = sgs_store_scratch(store, column_bytes + (size_t)count * sizeof(uint32_t));
     if (!scratch)
         return sgs_fail(err, SGS_ENOMEM, "writing %lld runs", (long long)count);
-    transfer column = {.first = first, .count = count, .buffer = scratch, .write = true}, sums = column, wide = column;
+    transfer column = {.first = first, .count = count, .buffer = scratch, .write = true}, sums = column;
     sums.variable = store->layout.checksum;
-    sums.buffer = scratch + (size_t)count * sizeof(sgs_value);
-    status = checksum_block(store, &sums, results, weights, err);
+    sums.buffer = scratch + column_bytes;
+    status = checksum_block(store, &sums, rows, err);
     if (status == SGS_OK)
-        status = move_measures(store, column, (sgs_result *)results, err);
-    wide.variable = store->layout.weights;
-    wide.buffer = (double *)weights;
-    if (status == SGS_OK && weights)
-        status = move_values(store, &wide, err);
+        status = write_rows(store, column, rows, err);
     if (status == SGS_OK)
         status = move_values(store, &sums, err);
     if (status == SGS_OK)
-        status = write_status(store, column, results, err);
+        status = write_status(store, column, rows->results, err);
     return status;
 }
 
@@ -268,6 +333,19 @@ sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_re
     if (status == SGS_OK && checksums)
         status = move_values(store, &t, err);
     return status;
+}
+
+sgs_status sgs_store_read_records(sgs_store *store, int64_t first, int64_t count, sgs_value *records, sgs_error *err)
+{
+    if (store->layout.trajectories == 0)
+        return sgs_fail(err, SGS_ERANGE, "%s keeps no records", store->path);
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    if (status != SGS_OK || count == 0)
+        return status;
+    void *scratch = sgs_store_scratch(store, (size_t)count * column_values(store) * sizeof(sgs_value));
+    if (!scratch)
+        return sgs_fail(err, SGS_ENOMEM, "reading %lld runs", (long long)count);
+    return move_trajectories(store, (transfer){.first = first, .count = count, .buffer = scratch}, records, err);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): filled through the transfer */

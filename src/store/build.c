@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5_hl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 typedef struct builder {
     const sgs_grid *grid;
     const sgs_layout *layout;
-    bool reserve_weights;
+    bool reserve_wide;
     hid_t file;
     hid_t dataset[SGS_LAYOUT_VARIABLES];
 } builder;
@@ -29,13 +28,10 @@ enum { TRACKED_AND_INDEXED = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED };
 
 static bool set_fill(hid_t properties, const sgs_variable *variable)
 {
-    const double nan_fill = NAN;
-    const int64_t minus_one = -1;
-    if (variable->kind != SGS_KIND_RESULT && variable->kind != SGS_KIND_WEIGHTS)
-        return true; /* zero: pending, no checksum */
-    if (variable->type == SGS_TYPE_REAL)
-        return H5Pset_fill_value(properties, H5T_NATIVE_DOUBLE, &nan_fill) >= 0;
-    return H5Pset_fill_value(properties, H5T_NATIVE_INT64, &minus_one) >= 0;
+    sgs_value fill;
+    if (!sgs_variable_fill(variable, &fill))
+        return true;
+    return H5Pset_fill_value(properties, sgs_hdf5_memory_type(variable->type), &fill) >= 0;
 }
 
 static hid_t dataset_properties(const sgs_variable *variable, bool fill)
@@ -57,7 +53,7 @@ static hid_t create_dataset(const builder *b, const sgs_variable *variable, sgs_
     hsize_t extent[SGS_STORE_AXES];
     for (int i = 0; i < variable->rank; i++)
         extent[i] = (hsize_t)b->layout->extent[variable->axis[i]];
-    bool fill = !(b->reserve_weights && variable->kind == SGS_KIND_WEIGHTS);
+    bool fill = !(b->reserve_wide && sgs_variable_is_wide(variable));
     hid_t space = H5Screate_simple(variable->rank, extent, NULL);
     hid_t type = sgs_hdf5_file_type(variable->type);
     hid_t properties = dataset_properties(variable, fill);
@@ -88,10 +84,9 @@ static sgs_status put_status_flags(hid_t dataset, sgs_error *err)
 
 static sgs_status put_fill_value(hid_t dataset, const sgs_variable *variable, sgs_error *err)
 {
-    const double nan_fill = NAN;
-    const int64_t minus_one = -1;
-    const void *fill = variable->type == SGS_TYPE_REAL ? (const void *)&nan_fill : &minus_one;
-    if (sgs_hdf5_put_values(dataset, "_FillValue", variable->type, 1, fill) != SGS_OK)
+    sgs_value fill;
+    if (sgs_variable_fill(variable, &fill) &&
+        sgs_hdf5_put_values(dataset, "_FillValue", variable->type, 1, &fill) != SGS_OK)
         return sgs_hdf5_fail(err, SGS_EIO, "attribute _FillValue");
     return SGS_OK;
 }
@@ -105,11 +100,13 @@ static sgs_status put_attributes(const builder *b, hid_t dataset, const sgs_vari
         status = sgs_hdf5_put_text(dataset, "quantity", sgs_grid_step_scaled(b->grid) ? "eps" : "eta", err);
     if (status == SGS_OK && sgs_variable_is_live(variable))
         status = sgs_hdf5_put_text(dataset, "coordinates", SGS_COORDINATE_NAMES, err);
-    if (status == SGS_OK && (variable->kind == SGS_KIND_RESULT || variable->kind == SGS_KIND_WEIGHTS))
+    if (status == SGS_OK)
         status = put_fill_value(dataset, variable, err);
-    if (status == SGS_OK && variable->kind == SGS_KIND_WEIGHTS)
-        status = sgs_hdf5_put_text(
-            dataset, "fill", b->reserve_weights ? "reserved, not filled: only status tells what is there" : "NaN", err);
+    if (status == SGS_OK && sgs_variable_is_wide(variable))
+        status = sgs_hdf5_put_text(dataset, "fill",
+                                   b->reserve_wide ? "reserved, not filled: only status tells what is there"
+                                                   : "_FillValue where there is nothing",
+                                   err);
     if (status == SGS_OK && variable->kind == SGS_KIND_STATUS)
         status = put_status_flags(dataset, err);
     return status;
@@ -337,7 +334,7 @@ static sgs_status close_all(const builder *b, const char *path, sgs_status statu
 sgs_status sgs_store_build(const char *path, const sgs_grid *grid, const sgs_layout *layout,
                            const sgs_build_options *options, sgs_error *err)
 {
-    builder b = {.grid = grid, .layout = layout, .reserve_weights = options->reserve_weights};
+    builder b = {.grid = grid, .layout = layout, .reserve_wide = options->reserve_wide};
     for (int i = 0; i < SGS_LAYOUT_VARIABLES; i++)
         b.dataset[i] = H5I_INVALID_HID;
     sgs_status status = lay_ground(path, options->reserve_bytes, err);

@@ -5,7 +5,7 @@
 #include "layout.h"
 
 typedef struct sgs_build_options {
-    bool reserve_weights;  /* allocate weights without filling them */
+    bool reserve_wide;     /* allocate records and weights without filling them */
     int64_t reserve_bytes; /* ask the file system for so much before HDF5 begins; 0: do not */
 } sgs_build_options;
 

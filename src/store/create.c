@@ -34,11 +34,12 @@ int64_t sgs_store_size_bytes(const sgs_grid *grid)
     int64_t bytes = FILE_OVERHEAD + (int64_t)strlen(sgs_grid_canonical(grid)) + (int64_t)strlen(sgs_grid_source(grid));
     for (int i = 0; i < layout.count; i++) {
         const sgs_variable *variable = &layout.variable[i];
-        bytes += sgs_variable_bytes(&layout, variable) + VARIABLE_OVERHEAD;
-        if (variable->kind == SGS_KIND_AXIS)
-            bytes += AXIS_OVERHEAD;
+        int64_t overhead = VARIABLE_OVERHEAD + (variable->kind == SGS_KIND_AXIS ? AXIS_OVERHEAD : 0);
         if (variable->type == SGS_TYPE_TEXT) /* each label in the heap */
-            bytes += 32 * sgs_variable_elements(&layout, variable);
+            overhead += 32 * sgs_variable_elements(&layout, variable);
+        if (__builtin_add_overflow(bytes, sgs_variable_bytes(&layout, variable), &bytes) ||
+            __builtin_add_overflow(bytes, overhead, &bytes))
+            return INT64_MAX;
     }
     return bytes;
 }
@@ -99,14 +100,22 @@ static sgs_status make_temporary(const creation *c, const char *what, char **nam
     return SGS_EIO;
 }
 
-static sgs_status reserve_weights(int fd, const sgs_frozen *frozen, sgs_error *err)
+static bool is_wide(const sgs_layout *layout, const char *name)
+{
+    for (int i = 0; i < layout->count; i++)
+        if (strcmp(layout->variable[i].name, name) == 0)
+            return sgs_variable_is_wide(&layout->variable[i]);
+    return false;
+}
+
+static sgs_status reserve_wide(int fd, const sgs_layout *layout, const sgs_frozen *frozen, sgs_error *err)
 {
     for (int i = 0; i < frozen->count; i++) {
-        if (strcmp(frozen->extent[i].name, "weights") != 0)
+        if (!is_wide(layout, frozen->extent[i].name))
             continue;
         int why = posix_fallocate(fd, frozen->extent[i].offset, frozen->extent[i].bytes);
         if (why != 0)
-            return sgs_fail(err, SGS_EIO, "reserving weights: %s", strerror(why));
+            return sgs_fail(err, SGS_EIO, "reserving %s: %s", frozen->extent[i].name, strerror(why));
     }
     return SGS_OK;
 }
@@ -126,13 +135,14 @@ static sgs_status check_new_file(const creation *c, const sgs_grid *grid, sgs_fr
     return status == SGS_OK ? closed : status;
 }
 
-static sgs_status finish_file(const creation *c, bool reserve, sgs_frozen *frozen, sgs_error *err)
+/* layout: whose records and weights are to be reserved; NULL: they are filled. */
+static sgs_status finish_file(const creation *c, const sgs_layout *layout, sgs_frozen *frozen, sgs_error *err)
 {
     struct stat info;
     int fd = open(c->temporary, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return sgs_fail(err, SGS_EIO, "%s: %s", c->temporary, strerror(errno));
-    sgs_status status = reserve ? reserve_weights(fd, frozen, err) : SGS_OK;
+    sgs_status status = layout ? reserve_wide(fd, layout, frozen, err) : SGS_OK;
     /* Truncating to its own size gives back what was reserved behind its end. */
     if (status == SGS_OK && (fstat(fd, &info) != 0 || ftruncate(fd, info.st_size) != 0 || fsync(fd) != 0))
         status = sgs_fail(err, SGS_EIO, "%s: %s", c->temporary, strerror(errno));
@@ -208,14 +218,22 @@ static sgs_status publish(creation *c, sgs_error *err)
     return status;
 }
 
+static int64_t wide_bytes(const sgs_layout *layout)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < layout->count; i++)
+        if (sgs_variable_is_wide(&layout->variable[i]) &&
+            __builtin_add_overflow(bytes, sgs_variable_bytes(layout, &layout->variable[i]), &bytes))
+            return INT64_MAX;
+    return bytes;
+}
+
 static sgs_status make_file(creation *c, const sgs_grid *grid, const sgs_create_options *options, sgs_error *err)
 {
     sgs_layout layout;
     sgs_frozen frozen = {0};
     sgs_layout_build(grid, &layout);
-    bool reserve = layout.weights >= 0 &&
-                   sgs_variable_bytes(&layout, &layout.variable[layout.weights]) > options->reserve_above_bytes;
-    sgs_build_options build = {.reserve_weights = reserve};
+    sgs_build_options build = {.reserve_wide = wide_bytes(&layout) > options->reserve_above_bytes};
     if (!options->ignore_reserve)
         build.reserve_bytes = sgs_store_size_bytes(grid);
     sgs_status status = make_temporary(c, "new", &c->temporary, err);
@@ -225,7 +243,7 @@ static sgs_status make_file(creation *c, const sgs_grid *grid, const sgs_create_
     if (status == SGS_OK)
         status = check_new_file(c, grid, &frozen, err);
     if (status == SGS_OK)
-        status = finish_file(c, reserve, &frozen, err);
+        status = finish_file(c, build.reserve_wide ? &layout : NULL, &frozen, err);
     if (status == SGS_OK)
         status = make_temporary(c, "newlog", &c->temporary_log, err);
     return c->temporary_log ? write_log(c, &frozen, grid, err) : status;

@@ -1,5 +1,6 @@
 /* The table of variables (layout.h). */
 #include "layout.h"
+#include <math.h>
 
 static const sgs_variable axis_variables[SGS_STORE_AXES] = {
     {"activation", "activation function", "1", SGS_KIND_AXIS, SGS_TYPE_TEXT, SGS_AXIS_ACTIVATION, 1, {0}},
@@ -45,8 +46,33 @@ static const sgs_variable weights_variable = {
     "weights",    "coordinates <w, x_i> at the end of the run", "1", SGS_KIND_WEIGHTS, SGS_TYPE_REAL, 0,
     SGS_AXES + 1, {0, 1, 2, 3, 4, 5, SGS_STORE_AXIS_FEATURE}};
 
+static const sgs_variable weights_record_variable = {
+    "weights",     "coordinates <w, x_i> along the run",
+    "1",           SGS_KIND_WEIGHTS,
+    SGS_TYPE_REAL, 0,
+    SGS_AXES + 2,  {0, 1, 2, 3, 4, 5, SGS_STORE_AXIS_RECORD, SGS_STORE_AXIS_FEATURE}};
+
+/* <measure>_record; a test holds them against the names of the measures. The long name is that of the measure, unless
+ * it speaks of the end. */
+static const struct {
+    const char *name, *long_name;
+} trajectory_texts[SGS_MEASURES] = {
+    [SGS_LOSS] = {"loss_record", "loss L(w) along the run"},
+    [SGS_EXCESS_LOSS] = {"excess_loss_record", NULL},
+    [SGS_NORM] = {"norm_record", "||w|| along the run"},
+    [SGS_MAX_SHARE] = {"max_share_record", NULL},
+    [SGS_SELECTED] = {"selected_record", NULL},
+    [SGS_PARTICIPATION_RATIO] = {"participation_ratio_record", NULL},
+    [SGS_SUPPORT] = {"support_record", NULL},
+    [SGS_ACTIVE] = {"active_record", "active points along the run"},
+    [SGS_ALIGNMENT_INIT] = {"alignment_init_record", NULL},
+    [SGS_ALIGNMENT_INIT_ACTIVE] = {"alignment_init_active_record", NULL},
+    [SGS_HESSIAN_TRACE] = {"hessian_trace_record", "trace of the Hessian of L along the run"},
+    [SGS_HESSIAN_MAX] = {"hessian_max_record", "largest eigenvalue of the Hessian of L along the run"},
+};
+
 static const sgs_variable checksum_variable = {"checksum",
-                                               "CRC32C of run key, status, results and weights; 0: none",
+                                               "CRC32C of run key, status, results, records and weights; 0: none",
                                                "1",
                                                SGS_KIND_CHECKSUM,
                                                SGS_TYPE_UINT32,
@@ -78,6 +104,17 @@ static sgs_variable result_variable(int measure)
     };
 }
 
+static sgs_variable trajectory_variable(int measure)
+{
+    sgs_variable variable = result_variable(measure);
+    variable.name = trajectory_texts[measure].name;
+    if (trajectory_texts[measure].long_name)
+        variable.long_name = trajectory_texts[measure].long_name;
+    variable.kind = SGS_KIND_TRAJECTORY;
+    variable.axis[variable.rank++] = SGS_STORE_AXIS_RECORD;
+    return variable;
+}
+
 static int64_t largest_samples(const sgs_grid *grid)
 {
     int64_t largest = 0;
@@ -94,6 +131,7 @@ void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
         layout->extent[axis] = sgs_grid_axis_size(grid, (sgs_axis)axis);
     if (sgs_grid_keeps_weights(grid))
         layout->extent[SGS_STORE_AXIS_FEATURE] = largest_samples(grid);
+    layout->extent[SGS_STORE_AXIS_RECORD] = sgs_grid_record_count(grid);
     for (int axis = 0; axis < SGS_STORE_AXES; axis++)
         if (layout->extent[axis] > 0)
             append(layout, &axis_variables[axis]);
@@ -104,8 +142,17 @@ void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
         sgs_variable variable = result_variable(measure);
         append(layout, &variable);
     }
+    layout->trajectory = layout->count;
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        if (!sgs_grid_records(grid, (sgs_measure)measure))
+            continue;
+        sgs_variable variable = trajectory_variable(measure);
+        append(layout, &variable);
+    }
+    layout->trajectories = layout->count - layout->trajectory;
     if (sgs_grid_keeps_weights(grid))
-        layout->weights = append(layout, &weights_variable);
+        layout->weights =
+            append(layout, sgs_grid_weights(grid) == SGS_WEIGHTS_RECORD ? &weights_record_variable : &weights_variable);
     layout->checksum = append(layout, &checksum_variable);
     layout->status = append(layout, &status_variable);
 }
@@ -115,11 +162,28 @@ bool sgs_variable_is_live(const sgs_variable *variable)
     return variable->kind != SGS_KIND_AXIS && variable->kind != SGS_KIND_COORDINATE;
 }
 
+bool sgs_variable_is_wide(const sgs_variable *variable)
+{
+    return variable->kind == SGS_KIND_TRAJECTORY || variable->kind == SGS_KIND_WEIGHTS;
+}
+
+bool sgs_variable_fill(const sgs_variable *variable, sgs_value *fill)
+{
+    if (variable->kind == SGS_KIND_WEIGHTS)
+        fill->real = NAN;
+    else if (variable->kind == SGS_KIND_RESULT || variable->kind == SGS_KIND_TRAJECTORY)
+        *fill = sgs_measure_describe((sgs_measure)variable->which)->fill;
+    else
+        return false; /* zero: pending, no checksum */
+    return true;
+}
+
 int64_t sgs_variable_elements(const sgs_layout *layout, const sgs_variable *variable)
 {
     int64_t elements = 1;
     for (int i = 0; i < variable->rank; i++)
-        elements *= layout->extent[variable->axis[i]];
+        if (__builtin_mul_overflow(elements, layout->extent[variable->axis[i]], &elements))
+            return INT64_MAX;
     return elements;
 }
 
@@ -129,5 +193,7 @@ int64_t sgs_variable_bytes(const sgs_layout *layout, const sgs_variable *variabl
         [SGS_TYPE_TEXT] = 16, [SGS_TYPE_INT8] = 1,   [SGS_TYPE_INT32] = 4,
         [SGS_TYPE_INT64] = 8, [SGS_TYPE_UINT32] = 4, [SGS_TYPE_REAL] = 8,
     };
-    return sgs_variable_elements(layout, variable) * size[variable->type];
+    int64_t bytes;
+    return __builtin_mul_overflow(sgs_variable_elements(layout, variable), size[variable->type], &bytes) ? INT64_MAX
+                                                                                                         : bytes;
 }

@@ -1,9 +1,9 @@
 /* The table of variables of a results file: the one place that says what stands in it. Creation, opening, size, the
  * frozen extents and block transfer all walk this table, so a new variable is a new line here.
  *
- * Invariants: axes come first, in axis order; then coordinates, results in the order of the measures, weights,
- * checksum, status. Every variable over runs begins with the six axes of the grid, in order, so one run index addresses
- * them all. */
+ * Invariants: axes come first, in axis order; then coordinates, results in the order of the measures,
+ * trajectories in the same order, weights, checksum, status. Every variable over runs begins with the six axes of the
+ * grid, in order, so one run index addresses them all. */
 #ifndef SGS_STORE_LAYOUT_H
 #define SGS_STORE_LAYOUT_H
 
@@ -29,6 +29,7 @@ typedef enum sgs_variable_kind {
     SGS_KIND_AXIS,       /* dimension scale; which: the axis */
     SGS_KIND_COORDINATE, /* which: sgs_coordinate */
     SGS_KIND_RESULT,     /* which: sgs_measure */
+    SGS_KIND_TRAJECTORY, /* a measure along the record; which: sgs_measure */
     SGS_KIND_WEIGHTS,
     SGS_KIND_CHECKSUM,
     SGS_KIND_STATUS
@@ -60,6 +61,7 @@ typedef struct sgs_layout {
     int64_t runs;
     int count;
     int result, checksum, status; /* positions; the results stand in a row */
+    int trajectory, trajectories; /* position of the first, which stand in a row; their number */
     int weights;                  /* position, -1 without weights */
     sgs_variable variable[SGS_LAYOUT_VARIABLES];
 } sgs_layout;
@@ -69,7 +71,14 @@ void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout);
 /* One value per run or more: its raw bytes are what a sweep writes; those of all other variables are frozen. */
 bool sgs_variable_is_live(const sgs_variable *variable);
 
-/* Elements and bytes in the file (a variable-length string takes 16 bytes and its text in a heap). */
+/* More than one value per run: records and weights, which can be large and are then reserved without filling. */
+bool sgs_variable_is_wide(const sgs_variable *variable);
+
+/* The value of what is not there, in the member of the variable's type; false: the variable has none. */
+bool sgs_variable_fill(const sgs_variable *variable, sgs_value *fill);
+
+/* Elements and bytes in the file (a variable-length string takes 16 bytes and its text in a heap); INT64_MAX for more
+ * than that. */
 int64_t sgs_variable_elements(const sgs_layout *layout, const sgs_variable *variable);
 int64_t sgs_variable_bytes(const sgs_layout *layout, const sgs_variable *variable);
 

@@ -12,7 +12,7 @@ sgs_store *sgs_store_new(const char *path, sgs_store_mode mode)
     if (!store)
         return NULL;
     store->mode = mode;
-    store->file = store->run_space = store->weights_space = H5I_INVALID_HID;
+    store->file = store->run_space = store->record_space = store->weights_space = H5I_INVALID_HID;
     store->sync_fd = -1;
     store->comm = MPI_COMM_NULL;
     for (int i = 0; i < SGS_LAYOUT_VARIABLES; i++)
@@ -81,6 +81,8 @@ sgs_status sgs_store_open_datasets(sgs_store *store, sgs_error *err)
     if (status != SGS_OK)
         return status;
     store->run_space = H5Dget_space(store->dataset[layout->status]);
+    if (layout->trajectories > 0)
+        store->record_space = H5Dget_space(store->dataset[layout->trajectory]);
     if (layout->weights >= 0)
         store->weights_space = H5Dget_space(store->dataset[layout->weights]);
     return SGS_OK;
@@ -150,6 +152,8 @@ static sgs_status close_hdf5(sgs_store *store, sgs_error *err)
             status = sgs_hdf5_fail(err, SGS_EIO, "closing a variable of %s", store->path);
     if (store->run_space >= 0)
         H5Sclose(store->run_space);
+    if (store->record_space >= 0)
+        H5Sclose(store->record_space);
     if (store->weights_space >= 0)
         H5Sclose(store->weights_space);
     if (store->file >= 0 && H5Fclose(store->file) < 0 && status == SGS_OK)
@@ -193,4 +197,15 @@ int64_t sgs_store_runs(const sgs_store *store)
 int32_t sgs_store_features(const sgs_store *store)
 {
     return (int32_t)store->layout.extent[SGS_STORE_AXIS_FEATURE];
+}
+
+int64_t sgs_store_record_values(const sgs_store *store)
+{
+    return store->layout.trajectories * store->layout.extent[SGS_STORE_AXIS_RECORD];
+}
+
+int64_t sgs_store_weight_values(const sgs_store *store)
+{
+    bool along = sgs_grid_weights(store->grid) == SGS_WEIGHTS_RECORD;
+    return store->layout.extent[SGS_STORE_AXIS_FEATURE] * (along ? store->layout.extent[SGS_STORE_AXIS_RECORD] : 1);
 }

@@ -14,10 +14,10 @@ struct sgs_store {
     sgs_grid *grid;
     sgs_layout layout;
     hid_t file;
-    hid_t dataset[SGS_LAYOUT_VARIABLES]; /* of live variables; else H5I_INVALID_HID */
-    hid_t run_space, weights_space;      /* their shapes in the file, for selections */
-    int sync_fd;                         /* -1 when open for reading */
-    MPI_Comm comm;                       /* a duplicate; MPI_COMM_NULL when opened without MPI */
+    hid_t dataset[SGS_LAYOUT_VARIABLES];          /* of live variables; else H5I_INVALID_HID */
+    hid_t run_space, record_space, weights_space; /* their shapes in the file, for selections */
+    int sync_fd;                                  /* -1 when open for reading */
+    MPI_Comm comm;                                /* a duplicate; MPI_COMM_NULL when opened without MPI */
     void *scratch;
     size_t scratch_bytes;
 };
@@ -35,14 +35,18 @@ sgs_status sgs_store_check_range(const sgs_store *store, int64_t first, int64_t 
 /* Does the batch of a run fit? A skipped run never has a result. */
 bool sgs_store_is_skipped(const sgs_store *store, int64_t index);
 
-/* Checksum of a run as it stands in the file: CRC32C of run key, status, values and its n weights (NULL: none). */
-uint32_t sgs_store_checksum(sgs_key run_key, const sgs_result *result, const double *weights, int32_t n);
+/* Of the rows of a block, those from run i on. */
+sgs_rows sgs_rows_from(const sgs_store *store, const sgs_rows *rows, int64_t i);
+
+/* Checksum of the first of the rows as it stands in the file: CRC32C of run key, status, values, records and weights,
+ * of which n a point (not the padding). */
+uint32_t sgs_store_checksum(const sgs_store *store, sgs_key run_key, const sgs_rows *row, int32_t n);
 
 typedef struct sgs_create_options {
     bool allow_size;
     bool ignore_space;           /* tests: do not look at the free space before */
     bool ignore_reserve;         /* tests: do not reserve it, as on file systems that cannot */
-    int64_t reserve_above_bytes; /* weights larger than this are reserved without filling */
+    int64_t reserve_above_bytes; /* records and weights larger than this are not filled */
 } sgs_create_options;
 
 #define SGS_RESERVE_ABOVE_BYTES 10000000000LL

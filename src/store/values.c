@@ -26,6 +26,8 @@ static element axis_value(const sgs_grid *grid, int axis, int64_t at)
         return (element){.real = sgs_grid_step_value(grid, at)};
     case SGS_AXIS_SEED:
         return (element){.int64 = sgs_grid_seed(grid, at)};
+    case SGS_STORE_AXIS_RECORD:
+        return (element){.int64 = sgs_grid_record_steps(grid)[at]};
     default:
         return (element){.int64 = at + 1}; /* feature: data points count from 1 */
     }

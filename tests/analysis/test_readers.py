@@ -40,16 +40,18 @@ class Readers(unittest.TestCase):
         cls.folder = tempfile.mkdtemp(prefix="sgs-readers-")
         cls.path = os.path.join(cls.folder, "f.h5")
         subprocess.run([os.environ["READERS_FILE"], cls.path], check=True)
+        cls.records = os.path.join(cls.folder, "records.h5")
+        subprocess.run([os.environ["READERS_FILE"], cls.records, "records"], check=True)
 
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
-    def each_engine(self):
+    def each_engine(self, path=None):
         for engine in ("h5netcdf", "netcdf4"):
             with self.subTest(engine=engine), warnings.catch_warnings():
                 warnings.simplefilter("error")
-                with xr.open_dataset(self.path, engine=engine) as ds:
+                with xr.open_dataset(path or self.path, engine=engine) as ds:
                     yield ds
 
     def test_axes_and_coordinates(self):
@@ -83,6 +85,34 @@ class Readers(unittest.TestCase):
                 self.assertTrue(ds[name].attrs["long_name"])
             weights = RUN[..., None] + np.arange(64) / 1000.0
             np.testing.assert_array_equal(ds.weights.values, np.where(DONE[..., None], weights, np.nan))
+
+    def test_records(self):
+        shape = (1, 1, 2, 3, 1, 4)
+        run = np.arange(np.prod(shape)).reshape(shape)
+        done = run % 7 != 3
+        done[:, :, 0, 2] = False  # 5 does not fit n = 4
+        for ds in self.each_engine(self.records):
+            self.assertEqual(set(ds.coords), set(AXES) | COORDINATES | {"record", "feature"})
+            self.assertEqual(ds.record.values.tolist(), [0, 3, 1000])
+            self.assertEqual(ds.record.attrs["units"], "step")
+            recorded = {name for name, variable in ds.data_vars.items() if "record" in variable.dims}
+            self.assertEqual(recorded, {"norm_record", "selected_record", "hessian_max_record", "weights"})
+            for name in recorded - {"weights"}:
+                self.assertEqual(ds[name].dims, (*AXES, "record"))
+                i = MEASURES.index(name.removesuffix("_record"))
+                base, more = (i, 10) if name == "selected_record" else (i / 100.0, 1 / 8)
+                want = np.where(done[..., None], (run + base)[..., None] + more * np.arange(3), np.nan)
+                np.testing.assert_array_equal(ds[name].values, want, err_msg=name)
+                self.assertNotIn("at the end", ds[name].attrs["long_name"])
+            self.assertEqual(ds.weights.dims, (*AXES, "record", "feature"))
+            want = run[..., None, None] + np.arange(6) / 1000.0 + np.arange(3)[:, None] / 8
+            np.testing.assert_array_equal(ds.weights.values, np.where(done[..., None, None], want, np.nan))
+            at = ds.sel(batch="n", dimension=6, record=1000)
+            self.assertEqual(at.norm_record.dims, ("activation", "sampling", "step_value", "seed"))
+        for program in filter(shutil.which, ("ncdump", "h5dump")):
+            out = subprocess.run([program, self.records], check=True, capture_output=True, text=True)
+            self.assertEqual(out.stderr, "")
+            self.assertIn("selected_record", out.stdout)
 
     def test_status_and_checksum(self):
         for ds in self.each_engine():

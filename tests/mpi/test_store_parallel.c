@@ -6,15 +6,18 @@
 static int rank, ranks;
 
 static const char *grid_text = "activation: [linear, relu]\ndimension: [4, 8]\nbatch_size: [1, 8, n/2]\n"
-                               "step_size: [0.1, 0.2, 0.3]\nseed: {first: 3, count: 37}\nweights: final\n";
-enum { FEATURES = 8 };
+                               "step_size: [0.1, 0.2, 0.3]\nseed: {first: 3, count: 37}\nweights: record\n"
+                               "record: {steps: [0, 7], measures: [norm, active]}\n";
+enum { FEATURES = 16, RECORDS = 4 }; /* values of a run: 8 points in two steps, two measures in two steps */
 
 /* What run i leaves, the same on every rank. */
-static sgs_result result_of(int64_t i, double weights[FEATURES])
+static sgs_result result_of(int64_t i, double weights[FEATURES], sgs_value records[RECORDS])
 {
     scene_state = (uint64_t)i * 7919 + 1;
     for (int k = 0; k < FEATURES; k++)
         weights[k] = random_unit();
+    for (int k = 0; k < RECORDS; k++)
+        records[k].integer = (int64_t)random_bits();
     return random_result();
 }
 
@@ -40,14 +43,15 @@ static void write_my_blocks(sgs_store *store)
     enum { BLOCK = 11 };
     sgs_result results[BLOCK];
     double weights[BLOCK][FEATURES];
+    sgs_value records[BLOCK][RECORDS];
     for (int64_t first = 0, block = 0; first < sgs_store_runs(store); block++) {
         int64_t count = 0;
         while (count < BLOCK && first + count < sgs_store_runs(store) && !sgs_store_is_skipped(store, first + count)) {
-            results[count] = result_of(first + count, weights[count]);
+            results[count] = result_of(first + count, weights[count], records[count]);
             count++;
         }
         if (block % ranks == rank)
-            assert_ok(sgs_store_write(store, first, count, results, weights[0], ERR));
+            assert_ok(sgs_store_write(store, first, count, &(sgs_rows){results, records[0], weights[0]}, ERR));
         first += count > 0 ? count : 1;
     }
     assert_ok(sgs_store_sync(store, ERR));
@@ -60,13 +64,16 @@ static void check_all(sgs_store *store)
     assert_ok(sgs_store_scan(store, 0, runs, NULL, &tally, ERR));
     for (int64_t i = 0; i < runs; i++) {
         double want[FEATURES], weights[FEATURES];
-        sgs_result expected = result_of(i, want), result;
+        sgs_value want_records[RECORDS], records[RECORDS];
+        sgs_result expected = result_of(i, want, want_records), result;
         if (sgs_store_is_skipped(store, i)) {
             skipped++;
             continue;
         }
         assert_ok(sgs_store_read(store, i, 1, &result, NULL, ERR));
         assert_ok(sgs_store_read_weights(store, i, 1, weights, ERR));
+        assert_ok(sgs_store_read_records(store, i, 1, records, ERR));
+        assert_memory_equal(records, want_records, sizeof records);
         assert_true(same_result(&result, &expected));
         assert_memory_equal(weights, want, sizeof want);
     }

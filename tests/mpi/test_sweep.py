@@ -204,6 +204,30 @@ class SweepTest(unittest.TestCase):
         grid = self.grid(SMALL + "weights: final\n")
         self.assertEqual(self.sweep(grid, "2.h5", 2), self.sweep(grid, "1.h5"))
 
+    def test_samplings_and_records(self):
+        """All samplings from any number of ranks; what is recorded changes no result."""
+        grid = SMALL + "sampling: [with_replacement, cyclic, shuffle, without_replacement]\n"
+        expected = self.sweep(self.grid(grid), "plain.h5", 2)
+        for more in ("record: ladder\n", "record: {steps: [0, 1, 10, 100]}\nweights: record\n", "weights: final\n"):
+            files = []
+            for ranks in (1, 2, 3):
+                files.append(f"{ranks}.h5")
+                self.assertEqual(self.sweep(self.grid(grid + more), files[-1], ranks), expected, f"{more}{ranks} ranks")
+            contents = set()
+            for file in files:  # records and weights too: equal grids give equal files
+                with open(self.path(file), "rb") as stream:
+                    contents.add(stream.read())
+                os.unlink(self.path(file))
+            self.assertEqual(len(contents), 1, more)
+
+    def test_large_records_are_written_in_small_blocks(self):
+        """80 MB of weights a dozen runs: blocks stay below 64 MB, and so does what a rank holds of one."""
+        grid = self.grid("activation: linear\ndimension: 4000\nbatch_size: 4000\nstep_size: {scaled_by_batch: 0.1}\n"
+                         "seed: {first: 1, count: 12}\nstop: {max_steps: 250}\n"
+                         "record: {steps: {linear: [0, 249], points: 250}, measures: none}\nweights: record\n")
+        self.sweep(grid, "large.h5", 2)
+        self.assertLessEqual(max(block["count"] for block in self.events("large.h5", "block")), 8)
+
     # ---- killed, stopped, resumed
 
     def test_kill(self):
@@ -244,6 +268,20 @@ class SweepTest(unittest.TestCase):
         self.assertEqual(self.sweep(grid, file, 2), self.sweep(grid, "whole.h5", 2))
         trained = sum(block["count"] for block in self.events(file, "block"))
         self.assertEqual(trained, status["runs"] - status["skipped"])  # none twice
+
+    def test_stopped_with_records(self):
+        """A file that was stopped and resumed is the undisturbed one to the byte, records and weights included."""
+        grid = self.grid(LONG % 60 + "record: {until: 10000, measures: [max_share, selected]}\nweights: record\n")
+        process = self.start(2, "run", grid, "-o", self.path("a.h5"))
+        self.wait_for_blocks(process, "a.h5", 2)
+        process.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.finish(process).returncode, 75)
+        status = self.status("a.h5")
+        self.assertGreater(status["pending"], 0)
+        self.assertEqual(status["damaged"], 0)
+        self.assertEqual(self.sweep(grid, "a.h5", 2), self.sweep(grid, "whole.h5"))
+        with open(self.path("a.h5"), "rb") as resumed, open(self.path("whole.h5"), "rb") as whole:
+            self.assertTrue(resumed.read() == whole.read())
 
     def test_signal_to_mpirun(self):
         self.stopped(2, lambda process: process.send_signal(signal.SIGUSR1), "a.h5")

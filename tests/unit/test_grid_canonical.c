@@ -127,6 +127,14 @@ static char *random_text(void)
         "{seed: own}", "{scale: 1e-50}"};
     static const char *const stops[] = {"{}", "{tol: 0}", "{max_steps: 123}", "{max_steps: auto, tol: 0.01}",
                                         "{tol: 3.3e-9, max_steps: 9007199254740992}"};
+    static const char *const samplings[] = {"shuffle", "[cyclic, with_replacement]", "[without_replacement, shuffle]",
+                                            "[with_replacement, shuffle, cyclic, without_replacement]"};
+    static const char *const records[] = {"none",
+                                          "ladder",
+                                          "{until: 1000}",
+                                          "{until: auto, measures: norm}",
+                                          "{steps: [0, 9007199254740992], measures: [active, max_share, loss]}",
+                                          "{steps: {log: [1, 1000000], points: 20}}"};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -142,6 +150,10 @@ static char *random_text(void)
     }
     if (below(2)) {
         fprintf(out, "batches: %s\nweights: %s\n", below(2) ? "own" : "common", below(2) ? "none" : "final");
+        fprintf(out, "record: %s\n", pick(records, 6));
+    }
+    if (below(2)) {
+        fprintf(out, "sampling: %s\n", pick(samplings, 4));
     }
     fclose(out);
     return text;
@@ -153,6 +165,14 @@ static void check_same(const sgs_grid *a, const sgs_grid *b)
     for (int axis = 0; axis < SGS_AXES; axis++) {
         assert_int_equal(sgs_grid_axis_size(a, (sgs_axis)axis), sgs_grid_axis_size(b, (sgs_axis)axis));
     }
+    assert_int_equal(sgs_grid_record_count(a), sgs_grid_record_count(b));
+    for (int64_t i = 0; i < sgs_grid_record_count(a); i++) {
+        assert_int_equal(sgs_grid_record_steps(a)[i], sgs_grid_record_steps(b)[i]);
+    }
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        assert_int_equal(sgs_grid_records(a, (sgs_measure)measure), sgs_grid_records(b, (sgs_measure)measure));
+    }
+    assert_int_equal(sgs_grid_weights(a), sgs_grid_weights(b));
     for (int i = 0; i < 20; i++) {
         int64_t index = (int64_t)(next_random() % (uint64_t)sgs_grid_runs(a));
         sgs_run x;

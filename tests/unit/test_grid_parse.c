@@ -70,16 +70,50 @@ static const vector names[] = {
     {D B E S "activation: []\n", 5, 13, {"activation: an empty list", NULL}},
     {D B E S "activation:\n", 5, 1, {"activation: nothing is not known", NULL}},
     {D B E S "activation: {linear: 1}\n", 5, 13, {"activation: a mapping is not known", NULL}},
-    {D B E S "sampling: shuffle\n", 5, 11, {"\"shuffle\" is not available yet", "accepted: without_replacement"}},
-    {D B E S "sampling: [without_replacement, cyclic]\n", 5, 33, {"\"cyclic\" is not available yet", NULL}},
-    {D B E S "sampling: with_replacement\n", 5, 11, {"\"with_replacement\" is not available yet", NULL}},
-    {D B E S "sampling: random\n", 5, 11, {"\"random\" is not known", NULL}},
+    {D B E S "sampling: random\n",
+     5,
+     11,
+     {"\"random\" is not known", "without_replacement, with_replacement, shuffle"}},
+    {D B E S "sampling: [cyclic, shuffle, cyclic]\n", 5, 29, {"\"cyclic\" is there twice", NULL}},
     {D B E S "batches: shared\n", 5, 10, {"batches: \"shared\" is not known", "own, common"}},
     {D B E S "batches: [own, common]\n", 5, 10, {"batches: a list is not known", NULL}},
-    {D B E S "record: ladder\n", 5, 9, {"record: \"ladder\" is not available yet", "accepted: none"}},
-    {D B E S "record: {steps: [0]}\n", 5, 9, {"record: a mapping is not available yet", "accepted: none"}},
-    {D B E S "weights: record\n", 5, 10, {"\"record\" is not available yet", "none, final"}},
+    {D B E S "weights: record\n", 5, 10, {"weights: record needs a record", "none, final"}},
+    {D B E S "record: none\nweights: record\n", 6, 10, {"weights: record needs a record", NULL}},
     {D B E S "weights: yes\n", 5, 10, {"weights: \"yes\" is not known", NULL}},
+};
+
+static const vector records[] = {
+    {D B E S "record: all\n", 5, 9, {"record: \"all\" is not known", "none, ladder, {until: STEP}"}},
+    {D B E S "record: [0, 1]\n", 5, 9, {"record: a list is not known", NULL}},
+    {D B E S "record:\n", 5, 1, {"record: nothing is not known", NULL}},
+    {D B E S "record: {}\n", 5, 9, {"neither until nor steps", "{until: STEP}"}},
+    {D B E S "record: {measures: [norm]}\n", 5, 9, {"neither until nor steps", NULL}},
+    {D B E S "record: {until: 5, steps: [1]}\n", 5, 9, {"until and steps exclude each other", NULL}},
+    {D B E S "record: {every: 5}\n", 5, 10, {"unknown key: \"every\"", "until, steps, measures"}},
+    {D B E S "record: {until: -1}\n", 5, 17, {"record: until: \"-1\" is out of range", ", or auto"}},
+    {D B E S "record: {until: 1e6}\n", 5, 17, {"\"1e6\" is not a whole number", NULL}},
+    {D B E S "record: {until: 9007199254740993}\n", 5, 17, {"out of range", "0 to 9007199254740992"}},
+    {D B E S "record: {steps: []}\n", 5, 17, {"record: steps: an empty list", NULL}},
+    {D B E S "record: {steps: [0, 5, 3]}\n", 5, 24, {"record: steps: 3 comes after 5", "ascending"}},
+    {D B E S "record: {steps: [0, 5, 5]}\n", 5, 24, {"\"5\" is there twice", NULL}},
+    {D B E S "record: {steps: [0, 1.5]}\n", 5, 21, {"\"1.5\" is not a whole number", NULL}},
+    {D B E S "record: {steps: [9007199254740993]}\n", 5, 18, {"out of range", NULL}},
+    {D B E S "record: {steps: {linear: [0, 200000], points: 200001}}\n", 5, 17, {"200001 of them", "at most 100000"}},
+    {D B E S "record: {until: 5, measures: []}\n", 5, 30, {"record: measures: an empty list", NULL}},
+    {D B E S "record: {until: 5, measures: [norm, length]}\n",
+     5,
+     37,
+     {"\"length\" is not known", "none, loss, excess_"}},
+    {D B E S "record: {until: 5, measures: steps}\n", 5, 30, {"\"steps\" belongs to the end of a run", "hessian_max"}},
+    {D B E S "record: {until: 5, measures: [norm, norm]}\n", 5, 37, {"\"norm\" is there twice", NULL}},
+    {D B E S "record: {until: 5, measures: none}\n", 5, 9, {"measures: none records nothing", "weights: record"}},
+    {D B E S "weights: final\nrecord: {until: 5, measures: none}\n", 6, 9, {"measures: none records nothing", NULL}},
+    {B E S "dimension: 3000000\nrecord: {until: 1000000000}\nweights: record\n", 6, 10, {"GB for each run", "1 GB"}},
+    {"dimension: 8\nstep_size: {log: [1e-6, 1e-2], points: 1000000}\nbatch_size: [1, 2, 3, 4, 5, 6]\n" S
+     "record: ladder\n",
+     5,
+     9,
+     {"12000000 cells", "{until: STEP}"}},
 };
 
 static const vector numbers[] = {
@@ -230,6 +264,7 @@ static void check(const vector *vectors, size_t count)
     }
 CHECK_TEST(shapes)
 CHECK_TEST(names)
+CHECK_TEST(records)
 CHECK_TEST(numbers)
 CHECK_TEST(ranges)
 CHECK_TEST(expressions)
@@ -335,17 +370,12 @@ static void reads_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_shapes),
-        cmocka_unit_test(refuses_names),
-        cmocka_unit_test(refuses_numbers),
-        cmocka_unit_test(refuses_ranges),
-        cmocka_unit_test(refuses_expressions),
-        cmocka_unit_test(refuses_settings),
-        cmocka_unit_test(refuses_huge_files),
-        cmocka_unit_test(refuses_deep_brackets),
-        cmocka_unit_test(refuses_expanding_bombs),
-        cmocka_unit_test(survives_cut_files),
-        cmocka_unit_test(reads_files),
+        cmocka_unit_test(refuses_shapes),        cmocka_unit_test(refuses_names),
+        cmocka_unit_test(refuses_records),       cmocka_unit_test(refuses_numbers),
+        cmocka_unit_test(refuses_ranges),        cmocka_unit_test(refuses_expressions),
+        cmocka_unit_test(refuses_settings),      cmocka_unit_test(refuses_huge_files),
+        cmocka_unit_test(refuses_deep_brackets), cmocka_unit_test(refuses_expanding_bombs),
+        cmocka_unit_test(survives_cut_files),    cmocka_unit_test(reads_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,7 @@ static void predicted_size(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        sgs_grid *grid = random_grid(i % 2 == 1);
+        sgs_grid *grid = random_grid(i % 4);
         check_size(grid);
         sgs_grid_destroy(grid);
     }
@@ -190,6 +190,65 @@ static void large_grid(void **state)
     free(text);
 }
 
+/* The names of trajectories follow those of their measures, in the order of the measures. */
+static void trajectory_names(void **state)
+{
+    (void)state;
+    sgs_layout layout;
+    sgs_grid *grid = scene_grid("dimension: 9\nbatch_size: 1\nstep_size: 0.1\nseed: 1\nrecord: {until: 3}\n");
+    sgs_layout_build(grid, &layout);
+    int at = layout.trajectory;
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        char name[64];
+        if (!sgs_measure_recordable((sgs_measure)measure))
+            continue;
+        snprintf(name, sizeof name, "%s_record", sgs_measure_describe((sgs_measure)measure)->name);
+        assert_string_equal(layout.variable[at].name, name);
+        assert_int_equal(layout.variable[at].which, measure);
+        assert_null(strstr(layout.variable[at].long_name, "the end"));
+        at++;
+    }
+    assert_int_equal(at - layout.trajectory, layout.trajectories);
+    sgs_grid_destroy(grid);
+}
+
+/* Sizes beyond 64 bits are refused for their size, not wrapped around. */
+static void absurd_sizes(void **state)
+{
+    (void)state;
+    sgs_error err = {""};
+    sgs_grid *grid = scene_grid("activation: relu\ndimension: 1000000\nbatch_size: 1\nstep_size: 0.1\n"
+                                "seed: {first: 1, count: 9007199254740991}\nrecord: {until: 1000}\nweights: record\n");
+    assert_true(sgs_store_size_bytes(grid) == INT64_MAX);
+    assert_int_equal(sgs_store_create(scene_path, grid, true, &err), SGS_EIO);
+    assert_non_null(strstr(err.text, "GB free"));
+    assert_int_equal(scene_files(scene_folder, NULL), 0);
+    sgs_grid_destroy(grid);
+}
+
+/* Records count towards the limit, one after the other filled or all reserved. */
+static void reserved_records(void **state)
+{
+    (void)state;
+    sgs_create_options options = {.reserve_above_bytes = 10 * 1000 * 8};
+    sgs_grid *grid = scene_grid("activation: relu\ndimension: 5\nbatch_size: 1\nstep_size: 0.1\n"
+                                "seed: {first: 1, count: 30}\n"
+                                "record: {steps: {linear: [0, 999], points: 1000}, measures: [norm, selected]}\n");
+    assert_ok(sgs_store_create_with(scene_path, grid, &options, ERR));
+    struct stat info;
+    assert_int_equal(stat(scene_path, &info), 0);
+    assert_true(info.st_blocks * 512 >= 30 * 2 * 1000 * 8);
+    sgs_store *store = scene_open(SGS_STORE_READ);
+    for (int i = 0; i < 2; i++) {
+        char *fill = NULL;
+        assert_ok(sgs_hdf5_get_text(store->dataset[store->layout.trajectory + i], "fill", &fill, ERR));
+        assert_non_null(strstr(fill, "not filled"));
+        free(fill);
+    }
+    scene_close(store);
+    sgs_grid_destroy(grid);
+}
+
 static void reserved_weights(void **state)
 {
     (void)state;
@@ -209,7 +268,7 @@ static void reserved_weights(void **state)
     for (int i = 0; i < 500; i++)
         weights[i] = random_unit();
     sgs_result result = random_result();
-    assert_ok(sgs_store_write(store, 29, 1, &result, weights, ERR));
+    assert_ok(sgs_store_write(store, 29, 1, &(sgs_rows){.results = &result, .weights = weights}, ERR));
     scene_close(store);
     store = scene_open(SGS_STORE_READ);
     assert_ok(sgs_store_read_weights(store, 29, 1, back, ERR));
@@ -377,6 +436,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(size_limits, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(predicted_size, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(large_grid, scene_begin, scene_end),
+        cmocka_unit_test(trajectory_names),
+        cmocka_unit_test_setup_teardown(absurd_sizes, scene_begin, scene_end),
+        cmocka_unit_test_setup_teardown(reserved_records, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(reserved_weights, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(first_line_of_log, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(unusable_folders, scene_begin, scene_end),

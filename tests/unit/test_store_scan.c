@@ -23,7 +23,7 @@ static sgs_tally fill(sgs_store *store)
             tally.status[skipped(i) ? SGS_RUN_SKIPPED : SGS_RUN_PENDING]++;
             continue;
         }
-        assert_ok(sgs_store_write(store, i, 1, &result, NULL, ERR));
+        assert_ok(sgs_store_write(store, i, 1, &(sgs_rows){.results = &result}, ERR));
         assert_true(sgs_grid_run(sgs_store_grid(store), i, &run, &stop));
         tally.status[result.status]++;
         tally.digest = sgs_key_add(tally.digest, sgs_result_digest(sgs_run_key(&run), &result));
@@ -78,14 +78,20 @@ static void damage_is_found(void **state)
     const char *texts[] = {
         "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n",
         "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
-        "weights: final\n"};
-    for (int with_weights = 0; with_weights < 2; with_weights++) {
-        sgs_grid *grid = scene_grid(texts[with_weights]);
+        "weights: final\n",
+        "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
+        "record: {steps: [0, 9], measures: [norm, active]}\n",
+        "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
+        "record: {steps: [0, 9], measures: [norm, active]}\nweights: record\n"};
+    for (int kept = 0; kept < 4; kept++) {
+        sgs_grid *grid = scene_grid(texts[kept]);
         sgs_store *store = scene_create(grid);
-        double weights[6] = {1, 2, 3, 4, 5, 6};
+        const double weights[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+        const sgs_value records[4] = {{.real = 0.5}, {.real = 0.75}, {.integer = 6}, {.integer = 5}};
         for (int64_t i = 0; i < 40; i++) {
             sgs_result result = random_result();
-            assert_ok(sgs_store_write(store, i, 1, &result, with_weights ? weights : NULL, ERR));
+            sgs_rows rows = {&result, kept >= 2 ? records : NULL, kept % 2 ? weights : NULL};
+            assert_ok(sgs_store_write(store, i, 1, &rows, ERR));
         }
         int fd = open(scene_path, O_RDWR);
         assert_true(fd >= 0);
@@ -129,7 +135,7 @@ static void status_without_data(void **state)
     assert_int_equal(tally.damaged, 1);
     assert_int_equal(status[7], SGS_RUN_PENDING);
     sgs_result result = random_result();
-    assert_ok(sgs_store_write(store, 7, 1, &result, NULL, ERR));
+    assert_ok(sgs_store_write(store, 7, 1, &(sgs_rows){.results = &result}, ERR));
     tally = (sgs_tally){.damaged = 0};
     assert_ok(sgs_store_scan(store, 0, 10, status, &tally, ERR));
     assert_int_equal(tally.damaged, 0);

@@ -112,7 +112,8 @@ static inline sgs_grid *scene_grid(const char *text)
 }
 
 /* Few points on every axis, some of whose batches do not fit. */
-static inline sgs_grid *random_grid(bool weights)
+/* keep: 0 results only, 1 weights, 2 records, 3 records and the weights along them */
+static inline sgs_grid *random_grid(int keep)
 {
     static const char *batches[] = {"1", "2", "n/4", "n/2", "n-1", "n", "7", "40"};
     static const int dimensions[] = {1, 3, 8, 16, 50};
@@ -133,7 +134,11 @@ static inline sgs_grid *random_grid(bool weights)
         end += sprintf(end, ", 0.%d", (int)i + 1);
     end += sprintf(end, "]%s\nseed: {first: %d, count: %d}\n", scaled ? "}" : "", (int)random_below(1000),
                    1 + (int)random_below(20));
-    sprintf(end, "weights: %s\n", weights ? "final" : "none");
+    static const char *const kept[] = {
+        "record: none\nweights: none\n", "weights: final\n",
+        "record: {steps: [0, 5, 1000], measures: [max_share, selected]}\nweights: final\n",
+        "record: {until: 20}\nweights: record\n"};
+    sprintf(end, "%s", kept[keep]);
     return scene_grid(text);
 }
 
