@@ -161,7 +161,8 @@ typedef struct sgs_point {
 /** What a trainer knows of a run's history that cannot be computed from its end. */
 typedef struct sgs_history {
     int64_t steps, steps_norm, steps_sparse; /**< -1: never */
-    double norm2_min, norm2_max;             /**< extremes of N over the checks of the last tenth and the end */
+    double norm2_min,
+        norm2_max; /**< extremes of N over the checks of the last tenth and the end, and one full step on */
 } sgs_history;
 
 /** All end-of-run measures (model.md section 6) of a run with the given status. start is sgs_start's. */

@@ -16,8 +16,10 @@ static const sgs_measure_info table[SGS_MEASURES] = {
     [SGS_LOSS] = REAL("loss", "1", "loss L(w) at the end"),
     [SGS_EXCESS_LOSS] = REAL("excess_loss", "1", "loss above the global minimum, L(w) - (n-1)/(2n)"),
     [SGS_NORM] = REAL("norm", "1", "||w|| at the end"),
-    [SGS_NORM_MIN] = REAL("norm_min", "1", "smallest ||w|| over the checks of the last tenth of the run"),
-    [SGS_NORM_MAX] = REAL("norm_max", "1", "largest ||w|| over the checks of the last tenth of the run"),
+    [SGS_NORM_MIN] = REAL("norm_min", "1",
+                          "smallest ||w|| over the checks of the last tenth of the run and one full step after each"),
+    [SGS_NORM_MAX] = REAL("norm_max", "1",
+                          "largest ||w|| over the checks of the last tenth of the run and one full step after each"),
     [SGS_MAX_SHARE] = REAL("max_share", "1", "largest share a_i^2 / ||w||^2 of one data point"),
     [SGS_SELECTED] = INTEGER("selected", "1", 0, "data point with the largest share, from 1, negative where a_i < 0"),
     [SGS_WINNER_RANK] =

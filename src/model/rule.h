@@ -29,6 +29,14 @@ double sgs_point_S(const sgs_run *run, sgs_point at);
 double sgs_point_R(const sgs_run *run, sgs_point at);
 int32_t sgs_point_active(const sgs_run *run, sgs_point at);
 
+/** N one step of the full gradient further. An oscillation of period two has the same N at every check, since checks
+ * fall on even steps; this is its other end. */
+static inline double sgs_norm2_next(double S, double R, double eps)
+{
+    const double c = 1.0 - eps * S, ce = c + eps * (2.0 - (S + R));
+    return ce * ce * S + c * c * R;
+}
+
 /** The limit is that of full-batch descent: b = n without repeats, or n = 1. */
 bool sgs_gradient_is_full(const sgs_run *run);
 

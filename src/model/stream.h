@@ -14,8 +14,8 @@ typedef enum sgs_purpose { SGS_PURPOSE_START = 1, SGS_PURPOSE_BATCH = 2 } sgs_pu
 
 /** Four 64-bit words at counter (block, sub). Word w of the stream, 32 bits each, is the low half of v[w / 2 % 4] for
  * even w and the high half for odd w, in block w / 8. */
-static inline threefry4x64_ctr_t sgs_stream_block(uint64_t hi, uint64_t lo, uint64_t purpose, uint64_t block,
-                                                  uint64_t sub)
+static inline __attribute__((always_inline)) threefry4x64_ctr_t
+sgs_stream_block(uint64_t hi, uint64_t lo, uint64_t purpose, uint64_t block, uint64_t sub)
 {
     threefry4x64_ctr_t counter = {{block, sub, 0, 0}};
     threefry4x64_key_t key = {{hi, lo, purpose, 0}};

@@ -436,13 +436,44 @@ SGS_INLINE bool NAME(step_one)(NAME(lane_vectors) * x, double *u, const int32_t 
     return true;
 }
 
+/** fill_sparse for one drawn point: the offsets of eight steps from one block a lane. */
+SGS_INLINE void NAME(fill_one)(sgs_lanes *s)
+{
+    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
+    uint64_t product[8][L], rejected = 0;
+#pragma omp simd
+    LANES
+    {
+        const threefry4x64_ctr_t r =
+            sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)s->t[l] / 8, SGS_SUB_MAIN);
+        for (int w = 0; w < 4; w++) {
+            product[2 * w][l] = r.v[w] & 0xffffffff;
+            product[2 * w + 1][l] = r.v[w] >> 32;
+        }
+    }
+    for (int w = 0; w < 8; w++)
+        EACH
+        {
+            const vec_bits word = vec_bits_load(product[w] + v * W), p = vec_multiply32(word, (vec_bits){0} + range);
+            const vec_mask bad = (p & 0xffffffff) < (vec_bits){0} + low;
+            rejected |= !mask_none(bad);
+            vec_bits_store(product[w] + v * W, p >> 32);
+        }
+    for (int w = 0; w < 8; w++)
+#pragma omp simd
+        LANES s->index[w * L + l] = (int32_t)product[w][l] * L + l;
+    s->filled = rejected == 0;
+}
+
 SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
 {
     NAME(lane_vectors) x;
     NAME(load_vectors)(s, &x);
     for (int64_t done = 0; done < count;) {
         const int64_t left = 8 - s->t[0] % 8, steps = left < count - done ? left : count - done;
-        const int32_t *row = NAME(rows_of_step)(s, 1, s->draw);
+        if (left == 8)
+            NAME(fill_one)(s);
+        const int32_t *row = s->filled ? s->index + (8 - left) * L : NAME(rows_of_step)(s, 1, SGS_DRAW_SPARSE);
         for (int64_t k = 0; k < steps; k++, row += L) {
             if (__builtin_expect(NAME(step_one)(&x, s->u, row, linear, left_out), 1)) {
                 LANES s->t[l]++;
@@ -472,28 +503,45 @@ SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool l
 }
 #endif
 
-/** One drawn point is the most frequent case and has loops of its own. */
-SGS_INLINE void NAME(steps_of)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
-{
-    if (s->m == 1 && s->draw == SGS_DRAW_SPARSE)
-        NAME(steps_one)(s, count, linear, left_out);
-    else
-        NAME(steps_list)(s, count, s->m, linear, left_out);
-}
+/* One function for each way of drawing, activation and side: gcc optimises each on its own far better than all in one.
+ */
+#define STEPS(name, call)                                                                                              \
+    static __attribute__((noinline)) void NAME(name)(sgs_lanes * s, int64_t count)                                     \
+    {                                                                                                                  \
+        call;                                                                                                          \
+    }
+STEPS(linear_one_in, NAME(steps_one)(s, count, true, false))
+STEPS(linear_one_out, NAME(steps_one)(s, count, true, true))
+STEPS(linear_list_in, NAME(steps_list)(s, count, s->m, true, false))
+STEPS(linear_list_out, NAME(steps_list)(s, count, s->m, true, true))
+STEPS(linear_dense, NAME(steps_dense)(s, count, true))
+STEPS(linear_repeats, NAME(steps_repeats)(s, count, true))
+STEPS(relu_one_in, NAME(steps_one)(s, count, false, false))
+STEPS(relu_one_out, NAME(steps_one)(s, count, false, true))
+STEPS(relu_list_in, NAME(steps_list)(s, count, s->m, false, false))
+STEPS(relu_list_out, NAME(steps_list)(s, count, s->m, false, true))
+STEPS(relu_dense, NAME(steps_dense)(s, count, false))
+STEPS(relu_repeats, NAME(steps_repeats)(s, count, false))
+STEPS(full, NAME(steps_full)(s, count))
+#undef STEPS
 
 static void NAME(steps)(sgs_lanes *s, int64_t count)
 {
     const bool linear = s->activation == SGS_LINEAR;
     if (s->draw == SGS_DRAW_NONE)
-        NAME(steps_full)(s, count);
+        NAME(full)(s, count);
     else if (s->draw == SGS_DRAW_REPEATS)
-        linear ? NAME(steps_repeats)(s, count, true) : NAME(steps_repeats)(s, count, false);
+        linear ? NAME(linear_repeats)(s, count) : NAME(relu_repeats)(s, count);
     else if (s->draw == SGS_DRAW_DENSE)
-        linear ? NAME(steps_dense)(s, count, true) : NAME(steps_dense)(s, count, false);
-    else if (linear)
-        s->left_out ? NAME(steps_of)(s, count, true, true) : NAME(steps_of)(s, count, true, false);
+        linear ? NAME(linear_dense)(s, count) : NAME(relu_dense)(s, count);
+    else if (s->m == 1 && s->draw == SGS_DRAW_SPARSE && s->left_out)
+        linear ? NAME(linear_one_out)(s, count) : NAME(relu_one_out)(s, count);
+    else if (s->m == 1 && s->draw == SGS_DRAW_SPARSE)
+        linear ? NAME(linear_one_in)(s, count) : NAME(relu_one_in)(s, count);
+    else if (s->left_out)
+        linear ? NAME(linear_list_out)(s, count) : NAME(relu_list_out)(s, count);
     else
-        s->left_out ? NAME(steps_of)(s, count, false, true) : NAME(steps_of)(s, count, false, false);
+        linear ? NAME(linear_list_in)(s, count) : NAME(relu_list_in)(s, count);
 }
 
 SGS_INLINE void NAME(add_active)(const double *restrict u, double *restrict part, double *restrict largest, bool linear)

@@ -6,6 +6,7 @@
  * Invariant between calls: rows 0 .. n-1 of `basis` are the data points, row n (d > n only) is the direction of the
  * outside part; the rows are orthonormal, and w lies in their span, within rounding. */
 #include "train/reference.h"
+#include "model/rule.h"
 
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_errno.h>
@@ -204,12 +205,19 @@ void sgs_reference_step(sgs_reference *reference)
 typedef struct check_list {
     struct check {
         int64_t step;
-        double norm2;
+        double norm2, next; /* N there, and one step of the full gradient further */
     } * list;
     size_t count, room;
 } check_list;
 
-static bool checks_add(check_list *checks, int64_t step, double norm2)
+static double norm2_next(sgs_reference *reference)
+{
+    const sgs_point at = sgs_reference_point(reference);
+    const sgs_run *run = &reference->run;
+    return sgs_norm2_next(sgs_point_S(run, at), sgs_point_R(run, at), run->eps);
+}
+
+static bool checks_add(check_list *checks, sgs_reference *reference)
 {
     if (checks->count == checks->room) {
         const size_t room = 2 * checks->room + 64;
@@ -219,19 +227,23 @@ static bool checks_add(check_list *checks, int64_t step, double norm2)
         checks->list = list;
         checks->room = room;
     }
-    checks->list[checks->count++] = (struct check){step, norm2};
+    checks->list[checks->count++] =
+        (struct check){reference->steps, sgs_reference_norm2(reference), norm2_next(reference)};
     return true;
 }
 
-/* Extremes of N over the checks with 10 t >= 9 T and the end T. */
-static void take_extremes(const check_list *checks, double norm2_end, sgs_history *history)
+/* Extremes of N over the checks with 10 t >= 9 T and the end T, and one full step on from each. */
+static void take_extremes(const check_list *checks, sgs_reference *reference, sgs_history *history)
 {
-    history->norm2_min = history->norm2_max = norm2_end;
+    const double end = sgs_reference_norm2(reference), next = norm2_next(reference);
+    history->norm2_min = fmin(end, next);
+    history->norm2_max = fmax(end, next);
     for (size_t i = 0; i < checks->count; i++) {
-        if (10 * checks->list[i].step < 9 * history->steps)
+        const struct check *check = &checks->list[i];
+        if (10 * check->step < 9 * history->steps)
             continue;
-        history->norm2_min = fmin(history->norm2_min, checks->list[i].norm2);
-        history->norm2_max = fmax(history->norm2_max, checks->list[i].norm2);
+        history->norm2_min = fmin(history->norm2_min, fmin(check->norm2, check->next));
+        history->norm2_max = fmax(history->norm2_max, fmax(check->norm2, check->next));
     }
 }
 
@@ -267,7 +279,7 @@ static sgs_status train(sgs_reference *reference, const sgs_stop *stop, sgs_run_
     sgs_status outcome = SGS_OK;
     for (;;) {
         if (reference->steps == next) {
-            if (!checks_add(&checked, next, sgs_reference_norm2(reference))) {
+            if (!checks_add(&checked, reference)) {
                 outcome = SGS_ENOMEM;
                 break;
             }
@@ -286,7 +298,7 @@ static sgs_status train(sgs_reference *reference, const sgs_stop *stop, sgs_run_
         }
     }
     history->steps = reference->steps;
-    take_extremes(&checked, sgs_reference_norm2(reference), history);
+    take_extremes(&checked, reference, history);
     free(checked.list);
     return outcome;
 }

@@ -13,7 +13,7 @@ typedef struct state_head {
     int64_t t, next_check, steps_norm, steps_sparse, recorded;
     double g, h, S, R, S0, R0, outside, largest, largest_inactive;
     int64_t check_t[CHECKS_KEPT];
-    double check_N[CHECKS_KEPT];
+    double check_N[CHECKS_KEPT][2];
 } state_head;
 
 size_t sgs_trainer_state_bytes(const sgs_trainer *trainer)

@@ -9,10 +9,12 @@
 #include <string.h>
 
 /** Lanes for a number of runs. More lanes hide more latency, but idle ones cost as much as busy ones, so 32 only where
- * there are runs enough to refill them; for large n fewer, so that the coordinates stay near. */
+ * there are runs enough to refill them; for large n fewer, so that the coordinates stay near, unless they do not move.
+ */
 static int lanes_for(const sgs_run *shape, int64_t runs)
 {
-    const int64_t most = shape->n > 16384 ? 4 : shape->n <= 512 && runs >= 128 ? 32 : 16;
+    const int32_t near = sgs_gradient_is_full(shape) ? 1 << 20 : 1 << 14;
+    const int64_t most = shape->n > near ? 4 : shape->n <= 512 && runs >= 128 ? 32 : 16;
     return (int)(runs < most ? runs : most);
 }
 
@@ -72,17 +74,21 @@ void sgs_trainer_drop(sgs_trainer *trainer)
     trainer->lanes->filled = false;
 }
 
-/** History at step t with norm N, from the checks kept. */
-static sgs_history history_at(const lane_run *r, int64_t t, double N)
+static void widen(sgs_history *history, const double N[2])
 {
-    sgs_history history = {t, r->steps_norm, r->steps_sparse, N, N};
+    history->norm2_min = fmin(history->norm2_min, fmin(N[0], N[1]));
+    history->norm2_max = fmax(history->norm2_max, fmax(N[0], N[1]));
+}
+
+/** History at the end, step t, from the checks kept. */
+static sgs_history history_at(const lane_run *r, int64_t t, const double N[2])
+{
+    sgs_history history = {t, r->steps_norm, r->steps_sparse, N[0], N[0]};
     const int kept = r->checks < CHECKS_KEPT ? r->checks : CHECKS_KEPT;
-    for (int k = 0; k < kept; k++) {
-        if (10 * r->check_t[k] < 9 * t) /* no overflow: steps are at most 2^53 */
-            continue;
-        history.norm2_min = fmin(history.norm2_min, r->check_N[k]);
-        history.norm2_max = fmax(history.norm2_max, r->check_N[k]);
-    }
+    widen(&history, N);
+    for (int k = 0; k < kept; k++)
+        if (10 * r->check_t[k] >= 9 * t) /* no overflow: steps are at most 2^53 */
+            widen(&history, r->check_N[k]);
     return history;
 }
 
@@ -122,8 +128,8 @@ static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status 
     double start_outside;
     sgs_start(run, tr->start, &start_outside);
     const sgs_point end = {tr->end, outside}, start = {tr->start, start_outside};
-    const double N = sgs_point_S(run, end) + sgs_point_R(run, end);
-    const sgs_history history = history_at(r, t, N);
+    const double S = sgs_point_S(run, end), R = sgs_point_R(run, end);
+    const sgs_history history = history_at(r, t, (double[2]){S + R, sgs_norm2_next(S, R, run->eps)});
     sgs_result result;
     sgs_measure_run(run, &r->job.stop, status, end, start, &history, &result);
     if (r->recorded < feed->record_count)
@@ -161,7 +167,8 @@ static void check(sgs_trainer *tr, const sgs_feed *feed, int l)
     const double S = s->S[l], R = s->R[l], N = S + R, tol = r->job.stop.tol;
     const int64_t t = s->t[l];
     r->check_t[r->checks % CHECKS_KEPT] = t;
-    r->check_N[r->checks++ % CHECKS_KEPT] = N;
+    r->check_N[r->checks % CHECKS_KEPT][0] = N;
+    r->check_N[r->checks++ % CHECKS_KEPT][1] = sgs_norm2_next(S, R, r->job.run.eps);
     if (r->steps_norm < 0 && S >= 0.8)
         r->steps_norm = t;
     if (r->steps_sparse < 0 && max_share(s, l) >= 0.99)

@@ -15,7 +15,7 @@ typedef struct lane_run {
     bool busy;
     int64_t next_check, steps_norm, steps_sparse;
     int64_t check_t[CHECKS_KEPT];
-    double check_N[CHECKS_KEPT];
+    double check_N[CHECKS_KEPT][2]; /* at the check, and one step of the full gradient further */
     int checks;
     int64_t recorded; /* steps of the record that are behind */
 } lane_run;

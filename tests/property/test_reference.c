@@ -211,6 +211,18 @@ static void data_do_not_matter(void **state)
     }
 }
 
+/* ||w|| after one step of the full gradient, which is where the other end of an oscillation is. */
+static double norm_further(const sgs_run *run, const coordinates *at, double S, double N)
+{
+    const double outside = (double)at->outside * (1.0 - run->eps * S);
+    double square = outside * outside;
+    for (int i = 0; i < run->n; i++) {
+        const double a = (double)at->a[i], pull = run->activation == SGS_LINEAR || a > 0.0 ? N - 2.0 : 0.0;
+        square += pow(a - run->eps * (pull * a + S * a), 2.0);
+    }
+    return sqrt(square);
+}
+
 /* What a run says of its history, from a loop over its steps: the sums by the long double recursion. */
 static void check_history(const sgs_job *job, const sgs_result *result)
 {
@@ -232,8 +244,9 @@ static void check_history(const sgs_job *job, const sgs_result *result)
             sparse = sparse < 0 && share >= 0.99 ? t : sparse;
         }
         if ((t == next && 10 * t >= 9 * end) || t == end) {
-            low = fmin(low, sqrt(N));
-            high = fmax(high, sqrt(N));
+            const double further = norm_further(run, &at, S, N);
+            low = fmin(low, fmin(sqrt(N), further));
+            high = fmax(high, fmax(sqrt(N), further));
         }
         next = t == next ? sgs_check_next(t, stride) : next;
         recursion_step(run, t, &at);
