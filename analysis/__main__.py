@@ -1,7 +1,8 @@
-"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png"""
+"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png | claims FILE [--json]"""
 
 import argparse
 import json
+import math
 import sys
 
 from analysis.summary import format_table, summarise
@@ -23,9 +24,37 @@ def _figure(options):
     batch_size_figure(open_sweep(options.file)).savefig(options.output, dpi=options.dpi)
 
 
+def _claims(options):
+    """1 if a claim fails, 2 if the file cannot be judged."""
+    from analysis.claims import failed, judge_all
+    from analysis.claims_table import format_rows, format_verdicts, rows_of
+    from analysis.evidence import Evidence
+
+    try:
+        evidence = Evidence(options.file)
+    except (SweepError, OSError) as error:
+        print(f"analysis: {error}", file=sys.stderr)
+        return 2
+    rows, verdicts = rows_of(evidence), judge_all(evidence)
+    if options.json:
+        print(json.dumps(_plain({"rows": rows, "claims": [verdict.as_dict() for verdict in verdicts]})))
+    else:
+        print(format_rows(rows) + "\n\n" + format_verdicts(verdicts))
+    return int(failed(verdicts))
+
+
+def _plain(value):
+    """NaN and infinity are no JSON: null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python3 -m analysis", description="Look at a results file of sgdsweep.")
-    verbs = parser.add_subparsers(required=True, metavar="summary | figure")
+    verbs = parser.add_subparsers(required=True, metavar="summary | figure | claims")
     summary = verbs.add_parser("summary", help="a table: runs, converged, means of the main measures")
     summary.add_argument("file")
     summary.add_argument("--json", action="store_true")
@@ -35,13 +64,16 @@ def main(arguments=None):
     figure.add_argument("-o", "--output", required=True, help="PNG, PDF or SVG, by its ending")
     figure.add_argument("--dpi", type=int, default=150)
     figure.set_defaults(run=_figure)
+    claims = verbs.add_parser("claims", help="does each of the paper's claims hold? exit code 1 if one fails")
+    claims.add_argument("file")
+    claims.add_argument("--json", action="store_true")
+    claims.set_defaults(run=_claims)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (SweepError, OSError) as error:
         print(f"analysis: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh clone to a picture: installs what is missing, builds a release in build/, runs jobs/quickstart.yaml with
-# one rank per core, prints a summary and draws build/quickstart.png. Again: only what is not done yet.
+# one rank per core, draws build/quickstart.png and prints whether the paper's claims hold. Again: only what is not done.
 #
 #   bash jobs/quickstart.sh [--no-install]
 #
@@ -81,8 +81,13 @@ sweep() {
 }
 
 analyse() {
-    "$python" -m analysis summary "$file" || die "the summary failed, see above"
     "$python" -m analysis figure "$file" -o "$picture" || die "the figure failed, see above"
+    "$python" -m analysis claims "$file"
+    case $? in
+        0) ;;
+        1) die "one of the paper's claims does not hold, see above" ;;
+        *) die "the claims could not be judged, see above" ;;
+    esac
 }
 
 mkdir -p "$build" || die "cannot write to $root"

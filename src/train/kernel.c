@@ -11,6 +11,14 @@
 #define LANES      for (int l = 0; l < L; l++)
 #define SGS_INLINE static inline __attribute__((always_inline))
 
+/** Flip a point's bit in its group of 64 if that is wanted and a subset still has the wrong size. Without branches. */
+SGS_INLINE void correct_point(uint64_t *bits, int32_t point, uint64_t want, int64_t *left)
+{
+    const uint64_t set = *bits >> (point & 63) & 1, hit = (set == want) & (*left > 0);
+    *bits ^= hit << (point & 63);
+    *left -= (int64_t)hit;
+}
+
 #define L 1
 #include "train/kernel_lanes.h"
 #undef L

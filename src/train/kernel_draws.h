@@ -132,6 +132,41 @@ SGS_INLINE void NAME(fill_window)(sgs_lanes *s, int32_t m)
         LANES s->index[k * L + l] = (int32_t)((first + k) % n) * L + l;
 }
 
+/** Flip the bit of each lane's point if that corrects its subset's size. */
+#if L >= W
+SGS_INLINE void NAME(correct_points)(sgs_lanes *s, const int32_t *point, const uint64_t *want, int64_t *left)
+{
+    if (s->dense.groups > 4) { /* more groups than it pays to look through */
+        for (int l = 0; l < L; l++)
+            correct_point(&s->bits[(int64_t)(point[l] >> 6) * L + l], point[l], want[l], &left[l]);
+        return;
+    }
+    for (int v = 0; v < L / W; v++) {
+        vec_bits group, one, found = {0};
+        for (int j = 0; j < W; j++)
+            group[j] = (uint64_t)point[v * W + j];
+        one = ((vec_bits){0} + 1) << (group & 63);
+        group >>= 6;
+        for (int32_t g = 0; g < s->dense.groups; g++)
+            found |= vec_bits_load(s->bits + (int64_t)g * L + v * W) & one & (vec_bits)(group == (uint64_t)g);
+        const vec_bits missing = vec_bits_load((const uint64_t *)(const void *)left + v * W);
+        const vec_mask adds = vec_bits_load(want + v * W) == 0;
+        const vec_bits hit = (vec_bits)(((found == 0) == adds) & (missing != 0));
+        for (int32_t g = 0; g < s->dense.groups; g++) {
+            uint64_t *bits = s->bits + (int64_t)g * L + v * W;
+            vec_bits_store(bits, vec_bits_load(bits) ^ (one & hit & (vec_bits)(group == (uint64_t)g)));
+        }
+        vec_bits_store((uint64_t *)(void *)left + v * W, missing - (hit & 1));
+    }
+}
+#else
+SGS_INLINE void NAME(correct_points)(sgs_lanes *s, const int32_t *point, const uint64_t *want, int64_t *left)
+{
+    for (int l = 0; l < L; l++)
+        correct_point(&s->bits[(int64_t)(point[l] >> 6) * L + l], point[l], want[l], &left[l]);
+}
+#endif
+
 /** Eight draws of size corrections, words [8][L] of block j: each adds or removes a point if that is what is wanted. */
 SGS_INLINE void NAME(correct_draws)(sgs_lanes *s, const uint32_t *restrict word, uint64_t j, const uint64_t *want,
                                     int64_t *restrict left)
@@ -151,13 +186,7 @@ SGS_INLINE void NAME(correct_draws)(sgs_lanes *s, const uint32_t *restrict word,
         if (__builtin_expect(rejected != 0, 0))
             LANES point[l] = (int32_t)sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word[l], range, s->t[l],
                                                   sgs_correct_draw(j, w));
-        LANES
-        {
-            const int64_t at = (int64_t)(point[l] >> 6) * L + l;
-            const uint64_t set = bits[at] >> (point[l] & 63) & 1, hit = (set == want[l]) & (left[l] > 0);
-            bits[at] ^= hit << (point[l] & 63);
-            left[l] -= (int64_t)hit;
-        }
+        NAME(correct_points)(s, point, want, left);
     }
 }
 
