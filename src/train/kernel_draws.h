@@ -172,7 +172,6 @@ SGS_INLINE void NAME(correct_draws)(sgs_lanes *s, const uint32_t *restrict word,
                                     int64_t *restrict left)
 {
     const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
-    uint64_t *restrict bits = s->bits;
     for (int w = 0; w < 8; w++, word += L) {
         int32_t point[L];
         uint32_t rejected = 0;
