@@ -29,6 +29,9 @@ struct sweep {
 /* Runs [first, end) that a rank reads, in chunks of at most SHARE_CHUNK. */
 enum { SHARE_CHUNK = 16384 };
 
+/* sweep.c: --max-seconds or the deadline is reached. */
+bool sweep_time_is_up(const struct sweep *sweep);
+
 /* master.c and worker.c: train until the master says END. Not collective; every rank of the sweep calls one of them.
  * Return SGS_OK, SGS_STOPPED (master only) or what failed on this rank. */
 sgs_status master_run(struct sweep *sweep, sgs_error *err);

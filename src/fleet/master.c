@@ -197,20 +197,13 @@ static bool take_mail(struct master *master)
 /* ---- the loop -----------------------------------------------------------------------------------------------------
  */
 
-static bool time_is_up(const struct sweep *sweep)
-{
-    const sgs_sweep_options *options = sweep->options;
-    return (options->max_seconds > 0 && clock_now_s() - sweep->started_s >= options->max_seconds) ||
-           (options->deadline > 0 && clock_epoch_s() >= options->deadline);
-}
-
 static void look_around(struct master *master)
 {
     struct sweep *sweep = master->sweep;
     sgs_error error;
     double now_s = clock_now_s();
 
-    if (sgs_stop_requested() || time_is_up(sweep))
+    if (sgs_stop_requested() || sweep_time_is_up(sweep))
         end_all(master, ORDER_DROP);
     fail(master, sync_timer_check(sweep->sync, &error), &error);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);

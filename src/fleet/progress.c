@@ -45,7 +45,7 @@ static void draw(struct progress *progress, const sgs_sched_progress *now)
     int64_t done = progress->before + now->done;
     double elapsed_s = fmax(clock_now_s() - progress->start_s, 1e-9);
     double part = total > 0 ? (double)done / (double)total : 1;
-    int filled = (int)(part * BAR_CELLS);
+    int filled = (int)(fmin(fmax(part, 0), 1) * BAR_CELLS);
 
     (void)duration_text(now->left_s / progress->trainers, left);
     memset(bar, '-', BAR_CELLS);

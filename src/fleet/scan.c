@@ -77,7 +77,7 @@ static sgs_status scan_share(const struct sweep *sweep, sgs_store *store, struct
         status = sgs_store_scan(store, chunk.first, chunk.count, seen, tally, err);
         if (status == SGS_OK && ranges)
             status = collect_ranges(seen, chunk, ranges, err);
-        if (status == SGS_OK && sgs_stop_requested() && at + chunk.count < end)
+        if (status == SGS_OK && (sgs_stop_requested() || sweep_time_is_up(sweep)) && at + chunk.count < end)
             status = sgs_fail(err, SGS_STOPPED, "stopped while reading the file");
     }
     free(seen);
@@ -123,7 +123,8 @@ static void send_ranges(const struct sweep *sweep, const struct ranges *ranges)
 
     do { /* a message that is not full is the last one */
         count = ranges->count - at < RANGES_PER_MESSAGE ? (int)(ranges->count - at) : RANGES_PER_MESSAGE;
-        SGS_MPI(MPI_Send(ranges->at + at, count * (int)sizeof(sgs_block), MPI_BYTE, 0, TAG_RANGES, sweep->comm));
+        SGS_MPI(MPI_Send(count > 0 ? &ranges->at[at] : NULL, count * (int)sizeof(sgs_block), MPI_BYTE, 0, TAG_RANGES,
+                         sweep->comm));
         at += (size_t)count;
     } while (count == RANGES_PER_MESSAGE);
 }

@@ -13,6 +13,13 @@
 
 enum { DEDICATED_FROM_RANKS = 64 };
 
+bool sweep_time_is_up(const struct sweep *sweep)
+{
+    const sgs_sweep_options *options = sweep->options;
+    return (options->max_seconds > 0 && clock_now_s() - sweep->started_s >= options->max_seconds) ||
+           (options->deadline > 0 && clock_epoch_s() >= options->deadline);
+}
+
 /* ---- rank 0 before the others come --------------------------------------------------------------------------------
  */
 
@@ -114,7 +121,7 @@ static sgs_status announce(struct sweep *sweep, const sgs_tally *tally, sgs_erro
 
     for (int i = 0; i < SGS_RUN_STATUSES; i++)
         finished += sgs_run_status_finished(i) ? tally->status[i] : 0;
-    sweep->progress.before = finished - tally->damaged;
+    sweep->progress.before = finished; /* the scan counts damaged runs as pending */
     if (tally->damaged > 0)
         progress_say(&sweep->progress, "%" PRId64 " runs do not match their checksums and are done again",
                      tally->damaged);
@@ -161,7 +168,10 @@ static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained,
     }
     status = sgs_agree_coll(sweep->comm, status, err);
     SGS_MPI(MPI_Bcast(trained, 1, MPI_INT, 0, sweep->comm));
-    return status == SGS_OK && *trained ? train_coll(sweep, err) : status;
+    if (status != SGS_OK || *trained)
+        return status == SGS_OK ? train_coll(sweep, err) : status;
+    /* nothing to do: an earlier life may have ended between its last write and its sync */
+    return sgs_agree_coll(sweep->comm, sgs_store_sync(sweep->store, err), err);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ static int64_t ceil_div(int64_t a, int64_t b)
 static int64_t touched(const sgs_run *run)
 {
     const int64_t left_out = run->n - run->b;
-    return run->sampling != SGS_WITH_REPLACEMENT && left_out > 0 && left_out < run->b ? left_out : run->b;
+    const int64_t points = run->sampling != SGS_WITH_REPLACEMENT && left_out < run->b ? left_out : run->b;
+    return points > 1 ? points : 1;
 }
 
 static int64_t gcd(int64_t a, int64_t b)

@@ -296,7 +296,8 @@ static int8_t believed(const sgs_store *store, int64_t index, int8_t status)
 {
     if (sgs_store_is_skipped(store, index))
         return SGS_RUN_SKIPPED;
-    if (status < 0 || status >= SGS_RUN_STATUSES || status == SGS_RUN_SKIPPED)
+    /* not_needed: nothing of this format version writes it, so it is damage */
+    if (status < 0 || status >= SGS_RUN_STATUSES || status == SGS_RUN_SKIPPED || status == SGS_RUN_NOT_NEEDED)
         return SGS_RUN_PENDING;
     return status;
 }

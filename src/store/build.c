@@ -295,8 +295,14 @@ static sgs_status lay_ground(const char *path, int64_t reserve_bytes, sgs_error 
         return sgs_fail(err, SGS_EIO, "creating the new file: %s", strerror(errno));
     ssize_t written = pwrite(fd, image, size, 0);
     int why = written == (ssize_t)size ? 0 : written < 0 ? errno : ENOSPC;
-    if (why == 0 && reserve_bytes > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, reserve_bytes) != 0)
-        why = errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+    if (why == 0 && reserve_bytes > 0) {
+        int reserved;
+        do /* a signal that asks to stop is looked at later */
+            reserved = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, reserve_bytes);
+        while (reserved != 0 && errno == EINTR);
+        if (reserved != 0)
+            why = errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;
+    }
     if (close(fd) != 0 && why == 0)
         why = errno;
     if (why != 0)

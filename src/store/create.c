@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Names in play; free them all. A temporary name that is set is that of a file of ours, to be removed. */
@@ -113,7 +114,10 @@ static sgs_status reserve_wide(int fd, const sgs_layout *layout, const sgs_froze
     for (int i = 0; i < frozen->count; i++) {
         if (!is_wide(layout, frozen->extent[i].name))
             continue;
-        int why = posix_fallocate(fd, frozen->extent[i].offset, frozen->extent[i].bytes);
+        int why;
+        do /* a signal that asks to stop is looked at later */
+            why = posix_fallocate(fd, frozen->extent[i].offset, frozen->extent[i].bytes);
+        while (why == EINTR);
         if (why != 0)
             return sgs_fail(err, SGS_EIO, "reserving %s: %s", frozen->extent[i].name, strerror(why));
     }
@@ -192,15 +196,44 @@ static sgs_status sync_folder(const creation *c, sgs_error *err)
     int why = fd < 0 || fsync(fd) != 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
-    if (why != 0 && why != EINVAL) /* EINVAL: a file system that cannot sync folders */
+    /* EINVAL: a file system that cannot sync folders; EACCES: a folder that may be written but not read */
+    if (why != 0 && why != EINVAL && why != EACCES)
         return sgs_fail(err, SGS_EIO, "folder %s: %s", c->folder, strerror(why));
     return SGS_OK;
 }
 
+/* A log of ours that is left from a file that is gone moves aside; anything else under that name is not ours to touch.
+ */
+static sgs_status clear_log(const creation *c, sgs_error *err)
+{
+    static const char ours[] = "{\"event\":\"create\"";
+    char head[sizeof ours - 1], *old = NULL;
+    int fd = open(c->log, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return SGS_OK;
+    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
+    if (fd >= 0)
+        close(fd);
+    if (got != (ssize_t)sizeof head || memcmp(head, ours, sizeof head) != 0)
+        return sgs_fail(err, SGS_EEXIST,
+                        "%s exists and is no log of a sweep: move it away, the new file needs the name", c->log);
+    if (asprintf(&old, "%s.old-%lld", c->log, (long long)time(NULL)) < 0)
+        return sgs_fail(err, SGS_ENOMEM, "creating %s", c->path);
+    sgs_status status = SGS_OK;
+    if (rename(c->log, old) != 0 && errno != ENOENT)
+        status = sgs_fail(err, SGS_EIO, "moving the old %s away: %s", c->log, strerror(errno));
+    free(old);
+    return status;
+}
+
 static sgs_status publish(creation *c, sgs_error *err)
 {
-    if (unlink(c->log) != 0 && errno != ENOENT)
-        return sgs_fail(err, SGS_EIO, "removing the old %s: %s", c->log, strerror(errno));
+    struct stat info;
+    if (lstat(c->path, &info) == 0) /* somebody was faster: that file's log is not ours */
+        return sgs_fail(err, SGS_EEXIST, "%s exists already", c->path);
+    sgs_status cleared = clear_log(c, err);
+    if (cleared != SGS_OK)
+        return cleared;
     int why = link_new(c->temporary, c->path);
     if (why == EEXIST)
         return sgs_fail(err, SGS_EEXIST, "%s exists already", c->path);

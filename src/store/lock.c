@@ -113,13 +113,13 @@ static sgs_status replace_file(attempt *a, sgs_error *err)
     sgs_status status = SGS_OK;
     int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
-        status = sgs_fail(err, SGS_EIO, "cannot take over: %s", strerror(errno));
+        status = sgs_fail(err, SGS_EIO, "cannot take over, %s: %s", temporary, strerror(errno));
     else
         (void)try_lock(fd); /* where locks are not enforced, the counter speaks for us */
     if (status == SGS_OK)
         status = sgs_owner_write(fd, a->self, err);
     if (status == SGS_OK && rename(temporary, a->path) != 0)
-        status = sgs_fail(err, SGS_EIO, "cannot take over: %s", strerror(errno));
+        status = sgs_fail(err, SGS_EIO, "cannot take over, %s: %s", a->path, strerror(errno));
     if (status == SGS_OK) {
         close(a->fd);
         a->fd = fd;
@@ -149,6 +149,15 @@ static sgs_status outwait(attempt *a, sgs_owner *old, sgs_error *err)
     }
 }
 
+/* Not ours, not even a record that a full disk or a crash cut short. */
+static bool is_foreign(int fd)
+{
+    struct stat info;
+    char first = '{';
+    return fstat(fd, &info) == 0 && info.st_size > 0 &&
+           (info.st_size > SGS_OWNER_RECORD_BYTES || (pread(fd, &first, 1, 0) == 1 && first != '{'));
+}
+
 static sgs_status settle(attempt *a, sgs_error *err)
 {
     char raw[SGS_OWNER_RECORD_BYTES], name[256];
@@ -158,6 +167,8 @@ static sgs_status settle(attempt *a, sgs_error *err)
     a->again = !has_name(a->fd, a->path);
     if (a->again)
         return SGS_OK;
+    if (is_foreign(a->fd))
+        return sgs_fail(err, SGS_EEXIST, "%s is no lock of a sweep: move it away, the sweep needs the name", a->path);
     bool recorded = sgs_owner_read(a->fd, &old, raw);
     bool requeued = recorded && same_job_before(&old, a->self);
     if (requeued && granted != GRANTED)
@@ -177,7 +188,7 @@ static sgs_status take_file(attempt *a, sgs_error *err)
         a->notice[0] = '\0';
         a->fd = open(a->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (a->fd < 0)
-            return sgs_fail(err, SGS_EIO, "%s", strerror(errno));
+            return sgs_fail(err, SGS_EIO, "%s: %s", a->path, strerror(errno));
         sgs_status status = settle(a, err);
         if (status == SGS_OK && !a->again)
             return SGS_OK;

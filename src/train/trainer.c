@@ -245,7 +245,7 @@ static sgs_status resume(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_error
     }
     if (!tr->solo) {
         const sgs_status status = sgs_trainer_create(&tr->shape, 1, &tr->solo, err);
-        if (status)
+        if (!tr->solo)
             return status;
     }
     sgs_trainer *solo = tr->solo;

@@ -23,10 +23,12 @@ class ProgramTest(unittest.TestCase):
         self.count += 1
         source, results = self.folder / f"{self.count}.yaml", self.folder / f"{self.count}.h5"
         source.write_text(grid)
+        return self.run_on(source, results, "none", timeout), results
+
+    def run_on(self, source, results, progress="none", timeout=60):
         environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        done = subprocess.run([PROGRAM, "run", source, "-o", results, "--progress", "none"], env=environment,
+        return subprocess.run([PROGRAM, "run", source, "-o", results, "--progress", progress], env=environment,
                               capture_output=True, text=True, timeout=timeout)
-        return done, results
 
     def sweep(self, grid):
         done, results = self.call(grid)

@@ -19,6 +19,7 @@ sgs_python_test(test_claims)
 sgs_python_test(test_intervals)
 sgs_python_test(test_figures)
 sgs_python_test(test_scripts)
+sgs_python_test(test_damaged)
 sgs_python_test(test_bench)
 
 add_executable(readers_file analysis/readers_file.c)

@@ -92,7 +92,7 @@ static void nothing_is_overwritten(void **state)
 }
 
 /* The log of a file that somebody removed says nothing about the next one. */
-static void old_log_is_replaced(void **state)
+static void old_log_moves_aside(void **state)
 {
     (void)state;
     sgs_grid *grid = scene_grid(small_grid),
@@ -101,7 +101,7 @@ static void old_log_is_replaced(void **state)
     assert_ok(sgs_store_create(scene_path, grid, false, ERR));
     assert_int_equal(unlink(scene_path), 0);
     scene_close(scene_create(other));
-    assert_int_equal(scene_files(scene_folder, NULL), 2);
+    assert_int_equal(scene_files(scene_folder, NULL), 3);
     sgs_grid_destroy(other);
     sgs_grid_destroy(grid);
 }
@@ -432,7 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(create_and_reopen, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(equal_grids_give_equal_files, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(nothing_is_overwritten, scene_begin, scene_end),
-        cmocka_unit_test_setup_teardown(old_log_is_replaced, scene_begin, scene_end),
+        cmocka_unit_test_setup_teardown(old_log_moves_aside, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(size_limits, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(predicted_size, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(large_grid, scene_begin, scene_end),

@@ -197,16 +197,22 @@ static void another_host(void **state)
 static void strange_lock_files(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "x", "{}", "{\"host\":1}"};
+    static const char *const texts[] = {"", "{", "{}", "{\"host\":1}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         int fd = open(lock_path, O_WRONLY | O_CREAT, 0600);
         assert_int_equal(write(fd, texts[i], strlen(texts[i])), (ssize_t)strlen(texts[i]));
         close(fd);
         assert_free(); /* nobody holds it, and it names nobody */
     }
-    assert_int_equal(mkdir(lock_path, 0700), 0);
     sgs_lock *lock = NULL;
     sgs_error err = {""};
+    int notes = open(lock_path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(notes, "notes", 5), 5);
+    close(notes);
+    assert_int_equal(take(&lock, &err), SGS_EEXIST); /* somebody's own file is left alone */
+    assert_non_null(strstr(err.text, lock_path));
+    assert_int_equal(unlink(lock_path), 0);
+    assert_int_equal(mkdir(lock_path, 0700), 0);
     assert_int_equal(take(&lock, &err), SGS_EIO);
     assert_non_null(strstr(err.text, scene_path));
 }
