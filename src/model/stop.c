@@ -22,9 +22,12 @@ static int64_t touched(const sgs_run *run)
     return points > 1 ? points : 1;
 }
 
+/** Of numbers that are not both zero. */
 static int64_t gcd(int64_t a, int64_t b)
 {
-    return b == 0 ? a : gcd(b, a % b);
+    if (b == 0)
+        return a > 1 ? a : 1;
+    return gcd(b, a % b);
 }
 
 int64_t sgs_sum_stride(const sgs_run *run)

@@ -35,10 +35,10 @@ sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **
     tr->start = malloc((size_t)shape->n * sizeof *tr->start);
     status = tr->end && tr->start ? sgs_lanes_create(shape, kernel, &tr->lanes, err)
                                   : sgs_fail(err, SGS_ENOMEM, "no memory for a trainer at n = %d", shape->n);
-    if (status)
-        sgs_trainer_destroy(tr);
-    else
+    if (tr->lanes)
         *trainer = tr;
+    else
+        sgs_trainer_destroy(tr);
     return status;
 }
 
