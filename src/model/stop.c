@@ -44,7 +44,7 @@ int64_t sgs_check_stride(const sgs_run *run)
         period = run->n / run->b;
     if (run->sampling == SGS_CYCLIC)
         period = run->n / gcd(run->n, run->b);
-    const int64_t common = period / gcd(period, 8) * 8;
+    const int64_t eights = period / gcd(period, 8), common = eights > 1 ? 8 * eights : 8;
     return ceil_div(stride, common) * common;
 }
 
