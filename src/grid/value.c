@@ -51,9 +51,11 @@ static const char *plain_text(const sgs_yaml_node *node)
     return value->kind == SGS_YAML_SCALAR && !value->quoted ? value->text : "";
 }
 
+/** In quotes or not: JSON has its words in quotes. */
 bool sgs_value_is(const sgs_yaml_node *node, const char *text)
 {
-    return strcmp(plain_text(node), text) == 0;
+    const sgs_yaml_node *value = sgs_yaml_value(node);
+    return value->kind == SGS_YAML_SCALAR && strcmp(value->text, text) == 0;
 }
 
 static size_t digits(const char *text)

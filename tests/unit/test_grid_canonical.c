@@ -45,6 +45,27 @@ static void exact_form(void **state)
     sgs_grid_destroy(grid);
 }
 
+/** JSON is YAML with all words in quotes. */
+static void json_is_the_same_grid(void **state)
+{
+    (void)state;
+    sgs_grid *yaml = parse("activation: [linear, relu]\nsampling: [without_replacement, cyclic]\ndimension: [4, 8]\n"
+                           "samples: d/2\nbatch_size: [1, n/2, n-1, full]\nstep_size: {scaled_by_batch: [0.1, 0.2]}\n"
+                           "seed: {first: 1, count: 3}\ninit: {distribution: sphere, scale: 0.1, seed: own}\n"
+                           "batches: own\nstop: {max_steps: auto, tol: 1e-6}\nrecord: {until: 16, measures: [norm]}\n"
+                           "weights: final\n");
+    sgs_grid *json =
+        parse("{\"activation\": [\"linear\", \"relu\"], \"sampling\": [\"without_replacement\", \"cyclic\"],"
+              "\"dimension\": [4, 8], \"samples\": \"d/2\", \"batch_size\": [1, \"n/2\", \"n-1\", \"full\"],"
+              "\"step_size\": {\"scaled_by_batch\": [0.1, 0.2]}, \"seed\": {\"first\": 1, \"count\": 3},"
+              "\"init\": {\"distribution\": \"sphere\", \"scale\": 0.1, \"seed\": \"own\"},"
+              "\"batches\": \"own\", \"stop\": {\"max_steps\": \"auto\", \"tol\": 1e-6},"
+              "\"record\": {\"until\": 16, \"measures\": [\"norm\"]}, \"weights\": \"final\"}");
+    assert_string_equal(sgs_grid_canonical(json), sgs_grid_canonical(yaml));
+    sgs_grid_destroy(json);
+    sgs_grid_destroy(yaml);
+}
+
 static uint64_t random_state;
 
 /** splitmix64 */
@@ -269,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_form),
+        cmocka_unit_test(json_is_the_same_grid),
         cmocka_unit_test(random_round_trips),
         cmocka_unit_test(differences_are_named),
     };
