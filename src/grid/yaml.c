@@ -307,13 +307,18 @@ sgs_status sgs_yaml_parse(sgs_yaml *yaml, const char *text, size_t size, const c
     builder b = {.yaml = yaml, .name = name, .err = err, .line = 1, .column = 1};
     struct fy_parser *parser = NULL;
     sgs_status status = SGS_OK;
-    struct fy_diag *diag = new_diag();
+    /* libfyaml 0.7.12 can take bytes behind the text's end into a last plain scalar: zeros stand there */
+    enum { PADDING_BYTES = 64 };
+    char *padded = calloc(size + PADDING_BYTES, 1);
+    struct fy_diag *diag = padded ? new_diag() : NULL;
     if (!diag) {
+        free(padded);
         return out_of_memory(&b);
     }
+    memcpy(padded, text, size);
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = diag};
     parser = fy_parser_create(&config);
-    if (!parser || fy_parser_set_string(parser, text, size)) {
+    if (!parser || fy_parser_set_string(parser, padded, size)) {
         status = out_of_memory(&b);
         goto out;
     }
@@ -321,6 +326,7 @@ sgs_status sgs_yaml_parse(sgs_yaml *yaml, const char *text, size_t size, const c
 out:
     fy_parser_destroy(parser);
     fy_diag_destroy(diag);
+    free(padded);
     clear_builder(&b);
     return status;
 }
