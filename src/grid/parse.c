@@ -171,7 +171,7 @@ sgs_status sgs_grid_parse(const char *text, size_t size, const char *name, sgs_g
         goto out;
     }
     made = calloc(1, sizeof *made);
-    if (!made || !(made->source = strndup(text, size))) {
+    if (!made || !(made->source = sgs_text_copy(text, size))) {
         status = sgs_value_out_of_memory(&reader);
         goto out;
     }

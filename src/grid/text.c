@@ -3,6 +3,8 @@
 #include "text.h"
 
 #include "yaml.h"
+#include <stdlib.h>
+#include <string.h>
 
 /** Length of the UTF-8 sequence at bytes, 0 if it is none. */
 static size_t utf8_length(const unsigned char *bytes, size_t left)
@@ -68,4 +70,14 @@ sgs_status sgs_text_check(const char *text, size_t size, const char *name, sgs_e
         i += length;
     }
     return SGS_OK;
+}
+
+char *sgs_text_copy(const char *text, size_t size)
+{
+    char *copy = malloc(size + 1);
+    if (copy) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
 }

