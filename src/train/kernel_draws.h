@@ -28,23 +28,31 @@ static __attribute__((noinline, cold)) void NAME(redraw)(sgs_lanes *s, const uin
     }
 }
 
+/** One draw uniform in [0, range) in every lane, from a row of words into a row of offsets i * L + l. */
+SGS_INLINE void NAME(draw_row)(sgs_lanes *s, const uint32_t *restrict word, int32_t *restrict row, uint32_t range,
+                               int64_t step, int32_t draw)
+{
+    const uint32_t low = sgs_redraw_below(range);
+    uint32_t rejected = 0;
+#pragma omp simd reduction(| : rejected)
+    LANES
+    {
+        const uint64_t product = (uint64_t)word[l] * range;
+        row[l] = (int32_t)(product >> 32) * L + l;
+        rejected |= (uint32_t)product < low;
+    }
+    if (__builtin_expect(rejected != 0, 0))
+        NAME(redraw)(s, word, row, range, step, draw);
+}
+
 /** Floyd's subsets of one step, from m rows of words into m rows of offsets i * L + l. step counts from t[l]. */
 SGS_INLINE void NAME(draw_sparse)(sgs_lanes *s, const uint32_t *restrict word, int32_t *restrict index, int64_t step,
                                   int32_t m)
 {
     for (int32_t k = 0; k < m; k++, word += L) {
-        const uint32_t last = (uint32_t)(s->n - m + k), range = last + 1, low = sgs_redraw_below(range);
+        const uint32_t last = (uint32_t)(s->n - m + k), range = last + 1;
         int32_t *restrict row = index + (int64_t)k * L;
-        uint32_t rejected = 0;
-#pragma omp simd reduction(| : rejected)
-        LANES
-        {
-            const uint64_t product = (uint64_t)word[l] * range;
-            row[l] = (int32_t)(product >> 32) * L + l;
-            rejected |= (uint32_t)product < low;
-        }
-        if (__builtin_expect(rejected != 0, 0))
-            NAME(redraw)(s, word, row, range, step, k);
+        NAME(draw_row)(s, word, row, range, step, k);
         if (k == 0)
             continue;
         uint32_t taken[L] = {0};
@@ -77,23 +85,14 @@ SGS_INLINE void NAME(fill_sparse)(sgs_lanes *s, int32_t m)
 SGS_INLINE void NAME(fill_repeats)(sgs_lanes *s, int32_t m)
 {
     const bool packed = m <= SGS_PACKED_MAX;
-    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
+    const uint32_t range = (uint32_t)s->n;
     int64_t first[L];
     LANES first[l] = sgs_main_block(s->t[l], m);
     NAME(fill_words)(s, first, packed ? m : (m + 7) / 8);
     for (int32_t r = 0; r < (packed ? 8 * m : m); r++) {
         const uint32_t *restrict word = s->word + (int64_t)r * L;
         int32_t *restrict row = s->index + (int64_t)r * L;
-        uint32_t rejected = 0;
-#pragma omp simd reduction(| : rejected)
-        LANES
-        {
-            const uint64_t product = (uint64_t)word[l] * range;
-            row[l] = (int32_t)(product >> 32) * L + l;
-            rejected |= (uint32_t)product < low;
-        }
-        if (__builtin_expect(rejected != 0, 0))
-            NAME(redraw)(s, word, row, range, r / m, r % m);
+        NAME(draw_row)(s, word, row, range, r / m, r % m);
     }
 }
 
