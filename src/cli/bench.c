@@ -290,11 +290,11 @@ int cli_bench(int argc, char **argv)
             break;
         case 't':
             if (!cli_parse_seconds(optarg, &wishes.seconds))
-                return cli_usage_error("bench: --seconds '%s' is not a number of seconds", optarg);
+                return cli_usage_error("bench: --seconds '%s' is not a number of seconds; accepted: 0 or more", optarg);
             break;
         case 'r':
             if (!parse_repeats(optarg, &wishes.repeats))
-                return cli_usage_error("bench: --repeats '%s' is not a whole number from 1 to 1000", optarg);
+                return cli_usage_error("bench: --repeats '%s' is not a whole number; accepted: 1 to 1000", optarg);
             break;
         default:
             return cli_option_error(found, argc, argv);

@@ -53,10 +53,24 @@ static int flushed(int code)
     return code == SGS_EXIT_COMPLETE ? SGS_EXIT_FAILURE : code;
 }
 
+/* given: what stands in place of a verb, or NULL. */
+static int verb_error(const char *given)
+{
+    char accepted[16 * VERBS] = "";
+
+    for (int i = 0; i < VERBS; i++) {
+        (void)strncat(accepted, i > 0 ? ", " : "", sizeof accepted - strlen(accepted) - 1);
+        (void)strncat(accepted, verbs[i].name, sizeof accepted - strlen(accepted) - 1);
+    }
+    if (!given)
+        return cli_usage_error("a verb is missing; accepted: %s", accepted);
+    return cli_usage_error("unknown verb '%s'; accepted: %s", given, accepted);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        return cli_usage_error("a verb is missing (run, plan, status, bench)");
+        return verb_error(NULL);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return flushed(print_help());
     if (strcmp(argv[1], "--version") == 0)
@@ -64,5 +78,5 @@ int main(int argc, char **argv)
     for (int i = 0; i < VERBS; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return flushed(verbs[i].run(argc - 1, argv + 1));
-    return cli_usage_error("unknown verb '%s'", argv[1]);
+    return verb_error(argv[1]);
 }

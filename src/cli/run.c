@@ -43,7 +43,12 @@ static int parse_word(const char *option, const char *word, const char *const wo
             return SGS_EXIT_COMPLETE;
         }
     }
-    return cli_usage_error("run: %s '%s' is not known", option, word);
+    char accepted[64] = "";
+    for (int i = 0; words[i]; i++) {
+        (void)strncat(accepted, i > 0 ? ", " : "", sizeof accepted - strlen(accepted) - 1);
+        (void)strncat(accepted, words[i], sizeof accepted - strlen(accepted) - 1);
+    }
+    return cli_usage_error("run: %s '%s' is not known; accepted: %s", option, word, accepted);
 }
 
 static int parse_option(int found, struct run_options *options)
@@ -73,7 +78,7 @@ static int parse_option(int found, struct run_options *options)
         break;
     default:
         if (!cli_parse_seconds(optarg, &options->sweep.max_seconds) || options->sweep.max_seconds == 0)
-            code = cli_usage_error("run: --max-seconds '%s' is not a positive number", optarg);
+            code = cli_usage_error("run: --max-seconds '%s' is not a number of seconds; accepted: more than 0", optarg);
     }
     return code;
 }
@@ -84,7 +89,10 @@ static int parse_environment(struct run_options *options)
     if (!deadline || deadline[0] == '\0')
         return SGS_EXIT_COMPLETE;
     if (!cli_parse_seconds(deadline, &options->sweep.deadline) || options->sweep.deadline == 0)
-        return cli_usage_error("run: SGDSWEEP_DEADLINE '%s' is not a time in seconds since the epoch", deadline);
+        return cli_usage_error(
+            "run: SGDSWEEP_DEADLINE '%s' is not a time; accepted: seconds since the epoch, more than "
+            "0",
+            deadline);
     return SGS_EXIT_COMPLETE;
 }
 

@@ -210,6 +210,18 @@ static struct fy_token *tag_of(const struct fy_event *event)
     }
 }
 
+static sgs_status fail_tag(builder *b, struct fy_token *tag)
+{
+    char *text = NULL;
+    sgs_status status = copy_token(b, tag, &text);
+    if (!status) {
+        status = sgs_fail(b->err, SGS_EINVAL, "%s:%d:%d: a tag, \"%.60s\"; accepted: values without \"!\" tags",
+                          b->name, b->line, b->column, text);
+    }
+    free(text);
+    return status;
+}
+
 static sgs_status on_event(builder *b, struct fy_event *event)
 {
     const struct fy_mark *mark = fy_event_start_mark(event);
@@ -218,7 +230,7 @@ static sgs_status on_event(builder *b, struct fy_event *event)
         b->column = mark->column + 1;
     }
     if (tag_of(event)) {
-        return fail_at(b, "a tag; accepted: values without \"!\" tags");
+        return fail_tag(b, tag_of(event));
     }
     switch (event->type) {
     case FYET_DOCUMENT_START:

@@ -114,7 +114,7 @@ sgs_status sgs_store_check_frozen(const char *path, sgs_error *err)
     sgs_frozen frozen;
     bool logged = false;
     int64_t size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make it wait */
     if (fd < 0)
         return sgs_fail(err, SGS_EIO, "cannot open %s: %s", path, strerror(errno));
     sgs_status status = look_at_file(fd, &size, err);

@@ -2,11 +2,13 @@
  */
 #include "frozen.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static json_t *extents_json(const sgs_frozen *frozen)
 {
@@ -81,13 +83,19 @@ sgs_status sgs_frozen_read_log(const char *path, bool *found, sgs_frozen *frozen
     size_t size = 0;
     if (!name)
         return sgs_fail(err, SGS_ENOMEM, "reading its log");
-    FILE *log = fopen(name, "re");
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not make it wait */
+    FILE *log = fd < 0 ? NULL : fdopen(fd, "r");
     int why = errno;
+    if (fd >= 0 && !log)
+        close(fd);
     sgs_status status = SGS_OK;
     if (!log && why != ENOENT)
         status = sgs_fail(err, SGS_EIO, "cannot read %s: %s", name, strerror(why));
+    errno = 0;
     if (log && getline(&line, &size, log) > 0)
         *found = parse_line(line, frozen);
+    else if (log && ferror(log)) /* not the same as no log: its word counts */
+        status = sgs_fail(err, SGS_EIO, "cannot read %s: %s", name, strerror(errno));
     if (log)
         fclose(log);
     free(line);

@@ -56,6 +56,8 @@ static sgs_status read_grid(sgs_store *store, sgs_error *err)
     sgs_status status = sgs_hdf5_get_text(store->file, "grid", &canonical, err);
     if (status == SGS_OK)
         status = sgs_hdf5_get_text(store->file, "grid_digest", &digest, err);
+    if (status != SGS_OK)
+        sgs_fail_in(err, status, "%s", store->path);
     if (status == SGS_OK && canonical)
         status = sgs_store_parse_grid(store, canonical, err);
     if (status == SGS_OK && digest && strcmp(sgs_key_text(sgs_grid_digest(store->grid), text), digest) != 0)
