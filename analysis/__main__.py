@@ -32,10 +32,10 @@ def _claims(options):
 
     try:
         evidence = Evidence(options.file)
+        rows, verdicts = rows_of(evidence), judge_all(evidence)
     except (SweepError, OSError) as error:
         print(f"analysis: {error}", file=sys.stderr)
         return 2
-    rows, verdicts = rows_of(evidence), judge_all(evidence)
     if options.json:
         print(json.dumps(_plain({"rows": rows, "claims": [verdict.as_dict() for verdict in verdicts]})))
     else:

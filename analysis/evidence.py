@@ -1,6 +1,7 @@
 """What a results file holds, as plain arrays: the evidence that claims are judged by.
 
 All arrays over runs broadcast against `status`, whose axes are RUN_AXES. Values of runs that are not finished are NaN.
+Measures are read from the file when they are asked for.
 """
 
 import re
@@ -11,8 +12,6 @@ import xarray as xr
 from analysis.sweep import RUN_AXES, STATUSES, SweepError, distinct_batches, open_sweep
 
 FINISHED = ("converged", "max_steps", "diverged", "dead")
-MEASURES = ("excess_loss", "max_share", "selected", "participation_ratio", "participation_ratio_init", "active_init",
-            "alignment_init", "alignment_init_active", "hessian_trace_limit")
 
 # A gaussian start is longer than 1 with a small probability, bounded below; where no norm is in the file, starts count
 # as shorter if the bounds of all starts of the file together are under this.
@@ -21,11 +20,11 @@ NEGLIGIBLE = 1e-9
 
 class Evidence:
     def __init__(self, path):
-        sweep = open_sweep(path, keep=FINISHED, only=MEASURES)
+        sweep = open_sweep(path, only=())
         sweep.close()
         self.path = path
         self.status = sweep["status"].values
-        self.measures = {name: sweep[name].values for name in MEASURES}
+        self.measures = {}
         self.activation = [str(name) for name in sweep["activation"].values]
         self.sampling = [str(name) for name in sweep["sampling"].values]
         self.batch = [str(name) for name in sweep["batch"].values]
@@ -42,7 +41,41 @@ class Evidence:
         self._read_start(path)
 
     def __getitem__(self, measure):
+        if measure not in self.measures:
+            with open_sweep(self.path, keep=FINISHED, only=[measure]) as sweep:
+                self.measures[measure] = sweep[measure].values
         return self.measures[measure]
+
+    def times(self, measure):
+        """A measure that counts steps until something: infinite where it never happened (dead and diverged runs, and
+        those that max_steps cut short before), NaN where the run is not finished."""
+        steps = self[measure]
+        return np.where(self.ended(*FINISHED), np.where(steps < 0, np.inf, steps), np.nan)
+
+    def cells(self, *samplings):
+        """(coordinates in words, index of the cell) of every cell that fits, batch sizes that are equal once. The index
+        takes an array over runs to one over seeds."""
+        for at in np.ndindex(*self.status.shape[:5]):
+            if self.once[at].any() and (not samplings or self.sampling[at[1]] in samplings):
+                cell = self.run((*at, 0))
+                del cell["seed"], cell["status"]
+                yield cell, at
+
+    def all_done(self, at):
+        """True if no seed of the cell is pending, failed or not needed."""
+        return bool(self.ended(*FINISHED)[at].all())
+
+    def not_converged(self, at):
+        """Words for the runs of a cell that did not converge, none if all did."""
+        counts = np.bincount(self.status[at].ravel(), minlength=len(STATUSES))
+        return ", ".join(f"{count} {name}" for count, name in zip(counts, STATUSES) if count and name != "converged")
+
+    def start(self, at):
+        """[seed, point]: <w0, x_i> of the runs of a cell, for files with has_start."""
+        with xr.open_dataset(self.path, engine="h5netcdf") as sweep:
+            first = np.flatnonzero(sweep["record"].values == 0)[0]
+            points = slice(0, int(self.n[0, 0, at[2], 0, 0, 0]))
+            return sweep["weights"][at].isel(record=first, feature=points).values
 
     def ended(self, *names):
         """The runs of the named statuses."""

@@ -6,15 +6,15 @@
 
 packages_build=(gcc libc6-dev cmake make ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
     libgsl-dev librandom123-dev libsleef-dev libfyaml-dev libxxhash-dev libisal-dev libjansson-dev)
-packages_analysis=(python3 python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-matplotlib)
+packages_analysis=(python3 python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-matplotlib python3-scipy)
 packages_tests=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3-netcdf4
-    python3-scipy hdf5-tools netcdf-bin)
+    hdf5-tools netcdf-bin)
 
 # The same needs as tools, pkg-config modules, headers and Python modules, for machines without these packages.
 needed_tools=(cmake mpicc mpirun pkg-config)
 needed_modules=(hdf5-openmpi gsl libfyaml libxxhash libisal jansson)
 needed_headers=(sleef.h Random123/threefry.h)
-needed_python=(numpy h5netcdf xarray matplotlib)
+needed_python=(numpy h5netcdf xarray matplotlib scipy)
 
 say() { printf '%s\n' "$*"; }
 
