@@ -6,3 +6,13 @@ function(sgs_fault_test processors name)
 endfunction()
 
 sgs_fault_test(1 test_bad_inputs)
+
+# A few seconds of each fuzz target; ten minutes in the long tier.
+find_program(SGDSWEEP_CLANG clang)
+if(SGDSWEEP_CLANG)
+  add_test(NAME fuzz COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/fault/fuzz.sh)
+  set_tests_properties(fuzz PROPERTIES LABELS fault TIMEOUT 3600 PROCESSORS 2
+    ENVIRONMENT "SGDSWEEP_FUZZ_BUILD=${PROJECT_BINARY_DIR}/fuzz;SGDSWEEP_FUZZ_SHORT=3")
+else()
+  message(STATUS "  no clang: the fuzz targets are not tested")
+endif()
