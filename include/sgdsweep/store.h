@@ -4,7 +4,8 @@
  *  Metadata is frozen before the first result: sgs_store_create makes every variable with its final shape, allocated
  * and filled, and publishes the file in one step; after that ranks only overwrite raw bytes in place, so that a kill at
  * any moment leaves a file that opens. A run's data go first, its checksum second, its status last. Beside FILE stand
- *  FILE.log (JSON lines, rank 0; its first line holds the CRC of the frozen bytes and the raw extents) and FILE.lock.
+ *  FILE.log (JSON lines, rank 0; its first line holds the CRC of the frozen bytes and the raw extents), FILE.lock, and
+ *  while runs are unfinished FILE.ckpt/ with their states.
  *
  *  Errors: 1. every function returns a status and explains itself in err. 2. A collective function returns the same
  *  status on every rank. 3. After a failed write nothing of the block counts as done, and it may be written again. */
@@ -109,6 +110,92 @@ sgs_status sgs_store_scan(sgs_store *store, int64_t first, int64_t count, int8_t
 /** fdatasync of the file through a descriptor of its own; makes no MPI and no HDF5 call, so a thread may call it.
  *  @return SGS_OK; SGS_EIO: EIO, EDQUOT, ENOSPC show up here on network file systems */
 sgs_status sgs_store_sync(sgs_store *store, sgs_error *err);
+
+/* ---- States of unfinished runs: FILE.ckpt/ ----------------------------------------------------------------------- */
+
+enum { SGS_STATE_FORMAT_VERSION = 1 };
+
+/** An unfinished run: what a trainer needs to continue it to the same bits, and what was gathered so far. In memory it
+ * borrows its arrays; as bytes (a record, guarded by a CRC32C of its own, native to the machine) it stands in state
+ * files and travels between ranks. */
+typedef struct sgs_saved_run {
+    int64_t run;         /**< its index */
+    sgs_key key;         /**< its run key */
+    int64_t steps;       /**< done so far: of two states of a run the one with more steps wins */
+    const void *state;   /**< [state_bytes], of a trainer */
+    int64_t state_bytes; /**< at most SGS_STATE_HEAD_BYTES_MAX + 8 n */
+    const void *records; /**< [record_values] 8-byte values: the run's row of sgs_rows, whole; aligned to 8 */
+    int64_t record_values;
+    const void *weights; /**< [weight_values] doubles: the first of the run's row of sgs_rows; aligned to 8 */
+    int64_t weight_values;
+} sgs_saved_run;
+
+enum { SGS_STATE_HEAD_BYTES_MAX = 4096 };
+
+/** Bytes of the record of a saved run, a multiple of 8. */
+int64_t sgs_saved_bytes(const sgs_saved_run *saved);
+
+/** Write the record: sgs_saved_bytes(saved) bytes. */
+void sgs_saved_encode(const sgs_saved_run *saved, void *bytes);
+
+/** Read a record out of bytes, which stay borrowed by saved and are aligned to 8 as malloc does. Any bytes will do.
+ *  @return SGS_OK; SGS_EDAMAGED: not a whole record, or not as it was written */
+sgs_status sgs_saved_decode(const void *bytes, int64_t size, sgs_saved_run *saved, sgs_error *err);
+
+/** Is it a run of this grid, with arrays no larger than the grid asks for?
+ *  @return SGS_OK; SGS_EINVAL */
+sgs_status sgs_saved_check(const sgs_saved_run *saved, const sgs_grid *grid, sgs_error *err);
+
+/** A state file is named by the start of the sweep that wrote it (1, 2, ...) and its rank: FILE.ckpt/LIFE-RANK.state.
+ * One rank has one at most in a life, and replaces it as a whole. */
+typedef struct sgs_state_name {
+    int64_t life, rank;
+} sgs_state_name;
+
+/** The path of a state file in a new string; NULL: out of memory. */
+char *sgs_state_path(const char *path, sgs_state_name name);
+
+/** State files of a results file, in ascending order of life and rank, into a new array; none is no error. With tidy,
+ * temporary files that killed writers left are removed.
+ *  @return SGS_OK; SGS_EIO; SGS_ENOMEM */
+sgs_status sgs_state_list(const char *path, bool tidy, sgs_state_name **names, int64_t *count, sgs_error *err);
+
+/** Remove a state file; one that is not there is no error. sgs_state_remove_folder: the folder, if it is empty. */
+sgs_status sgs_state_remove(const char *path, sgs_state_name name, sgs_error *err);
+void sgs_state_remove_folder(const char *path);
+
+/** A state file that is being written, under a temporary name; the folder is made if need be. Not collective. */
+typedef struct sgs_state_file sgs_state_file;
+
+sgs_status sgs_state_create(const char *path, sgs_state_name name, const sgs_grid *grid, sgs_state_file **file,
+                            sgs_error *err);
+/** After a failure only sgs_state_discard may follow. */
+sgs_status sgs_state_add(sgs_state_file *file, const sgs_saved_run *saved, sgs_error *err);
+/** Bytes so far. */
+int64_t sgs_state_bytes(const sgs_state_file *file);
+/** fsync, move into place over an earlier one of that name, fsync the folder. Takes the file, also on failure; then the
+ * earlier one stays as it was, unless it was the folder's fsync that failed. */
+sgs_status sgs_state_publish(sgs_state_file *file, sgs_error *err);
+/** Take the file and remove it. Accepts NULL. */
+void sgs_state_discard(sgs_state_file *file);
+
+/** Where a record stands. */
+typedef struct sgs_state_place {
+    int64_t offset, bytes;
+} sgs_state_place;
+
+/** Visit every good record of a state file; saved is borrowed for the call. Any file will do: nothing in it is believed
+ * before it is checked, and no more memory is taken than a record of this grid can need.
+ *  @return SGS_OK; SGS_EDAMAGED: truncated or not as it was written (visited were the records before the first damaged
+ *  one); SGS_EINVAL: of another grid, program or machine, nothing was visited; SGS_EIO; SGS_ENOMEM */
+sgs_status sgs_state_scan(const char *path, sgs_state_name name, const sgs_grid *grid,
+                          void (*visit)(void *context, const sgs_saved_run *saved, sgs_state_place place),
+                          void *context, sgs_error *err);
+
+/** Read one record again. bytes: a new buffer that saved borrows, to be freed; NULL after a failure.
+ *  @return as sgs_state_scan */
+sgs_status sgs_state_read(const char *path, sgs_state_name name, const sgs_grid *grid, sgs_state_place place,
+                          void **bytes, sgs_saved_run *saved, sgs_error *err);
 
 /* ---- FILE.lock: one sweep at a time ------------------------------------------------------------------------------ */
 

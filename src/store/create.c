@@ -5,11 +5,11 @@
  * race, then its log. A kill between leaves a FILE without a log, which opens through a child process, never a wrong
  * log. */
 #include "build.h"
+#include "folder.h"
 #include "frozen.h"
 #include "store_private.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,10 +65,8 @@ static sgs_status check_space(const creation *c, int64_t needed, const sgs_creat
 
 static sgs_status name_files(creation *c, sgs_error *err)
 {
-    char *copy = strdup(c->path);
-    c->folder = copy ? strdup(dirname(copy)) : NULL;
+    c->folder = sgs_folder_of(c->path);
     c->log = sgs_beside(c->path, ".log");
-    free(copy);
     if (c->folder && c->log)
         return SGS_OK;
     sgs_fail(err, SGS_ENOMEM, "creating %s", c->path);
@@ -190,18 +188,6 @@ static int link_new(const char *from, const char *to)
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 ? 0 : errno;
 }
 
-static sgs_status sync_folder(const creation *c, sgs_error *err)
-{
-    int fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int why = fd < 0 || fsync(fd) != 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    /* EINVAL: a file system that cannot sync folders; EACCES: a folder that may be written but not read */
-    if (why != 0 && why != EINVAL && why != EACCES)
-        return sgs_fail(err, SGS_EIO, "folder %s: %s", c->folder, strerror(why));
-    return SGS_OK;
-}
-
 /* A log of ours that is left from a file that is gone moves aside; anything else under that name is not ours to touch.
  */
 static sgs_status clear_log(const creation *c, sgs_error *err)
@@ -243,7 +229,7 @@ static sgs_status publish(creation *c, sgs_error *err)
     if (rename(c->temporary_log, c->log) != 0)
         status = sgs_fail(err, SGS_EIO, "cannot create %s: %s", c->log, strerror(errno));
     else
-        status = sync_folder(c, err);
+        status = sgs_folder_sync(c->folder, err);
     if (status != SGS_OK) {
         unlink(c->path); /* nobody else can have written into it yet */
         unlink(c->log);

@@ -37,7 +37,8 @@ sgs_status sgs_probe_file(const char *path, unsigned timeout_s, sgs_error *err);
 
 enum { SGS_PROBE_TIMEOUT_S = 30 };
 
-/* PATH and a suffix in a new string; NULL: out of memory. */
+/* PATH and a suffix in a new string; NULL: out of memory. sgs_state_folder: FILE.ckpt. */
 char *sgs_beside(const char *path, const char *suffix);
+char *sgs_state_folder(const char *path);
 
 #endif
