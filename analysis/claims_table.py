@@ -4,9 +4,10 @@ import textwrap
 
 import numpy as np
 
-from analysis.claims import FAIL, PASS
 from analysis.intervals import bootstrap_intervals, seed_means
+from analysis.rows import LEVEL
 from analysis.sweep import STATUSES
+from analysis.verdict import FAIL, FAMILY_WISE
 
 MEASURES = {
     "max_share": "max share",
@@ -65,29 +66,76 @@ def format_rows(rows):
     return "\n".join(lines + _others(rows))
 
 
+CLASSES = {
+    "exact": "EXACT: identities, run by run; one violation is a FAIL",
+    "derived": f"DERIVED: within a margin; equivalence tests (TOST), Holm over all rows at {FAMILY_WISE:g}",
+    "fitted": f"FITTED: estimates with {LEVEL:.0%} intervals; no verdict",
+}
+ROWS_SHOWN = 8  # of a derived or fitted claim; all are in --json and in the report
+
+
 def format_verdicts(verdicts):
     lines = []
-    for verdict in verdicts:
-        lines += _wrap(f"{verdict.verdict:<12}{verdict.claim}: {verdict.statement}", "")
-        lines += [line for text in _details(verdict) for line in _wrap(text, " " * 12)]
+    for kind, title in CLASSES.items():
+        lines += ["", title] if lines else [title]
+        for verdict in (verdict for verdict in verdicts if verdict.kind == kind):
+            lines += _wrap(f"{verdict.verdict:<12}{verdict.claim}: {verdict.statement}", "")
+            lines += [line for text in _details(verdict) for line in _wrap(text, " " * 12)]
     return "\n".join(lines)
 
 
 def _details(verdict):
     counted = []
-    if verdict.held or verdict.violated:
-        exact = f"{verdict.held} runs hold, {verdict.violated} violate"
-        counted.append(exact if verdict.kind == "exact" else f"{verdict.held} runs")
+    if verdict.kind == "exact" and (verdict.held or verdict.violated):
+        counted.append(f"{verdict.held} runs hold, {verdict.violated} violate")
+    if verdict.kind == "derived" and verdict.rows:
+        undecided = len(verdict.rows) - verdict.held - verdict.violated
+        counted.append(f"{len(verdict.rows)} rows: {verdict.held} agree, {verdict.violated} differ, "
+                       f"{undecided} undecided")
     counted += [f"{count} {reason}" for reason, count in verdict.open.items()]
     if verdict.left_out:
         counted.append("left out: " + ", ".join(f"{count} {reason}" for reason, count in verdict.left_out.items()))
     details = ["; ".join(counted)] if counted else []
     if verdict.verdict == FAIL:
         words = ", ".join(f"{name} {_number(value)}" for name, value in verdict.first_violation.items())
-        details.append("first violation: " + words)
-    elif verdict.verdict != PASS:
+        details.append(f"{'first violation' if verdict.kind == 'exact' else 'clearest'}: " + words)
+    elif verdict.reason:
         details.append(verdict.reason)
-    return details + ([verdict.note] if verdict.note else [])
+    return details + ([verdict.note] if verdict.note else []) + _rows(verdict)
+
+
+def _rows(verdict):
+    """Those that decide first."""
+    order = {"differs": 0, "undecided": 1, "agrees": 2, "": 3}
+    rows = sorted(verdict.rows, key=lambda row: order[row.outcome])
+    lines = [format_row(row) for row in rows[:ROWS_SHOWN]]
+    return lines + ([f"and {len(rows) - ROWS_SHOWN} rows more"] if len(rows) > ROWS_SHOWN else [])
+
+
+def format_row(row):
+    text = describe(row.cell)
+    text = f"{text}: {row.quantity}" if text else row.quantity
+    text += f" {_short(row.estimate)} ({_short(row.low)} to {_short(row.high)}), {row.count} seeds"
+    if row.predicted is not None:
+        text += f"; predicted {_short(row.predicted)} within {row.margin:.2g}: {row.outcome}"
+    return text + (f" ({row.note})" if row.note else "")
+
+
+def describe(cell):
+    """The coordinates of a cell in few words; all of them are in --json."""
+    cell = dict(cell)
+    if "batch_size" in cell:
+        cell = {name: value for name, value in cell.items() if name not in ("batch", "step_value", "eta")}
+    if cell.get("dimension") == cell.get("samples"):
+        cell.pop("dimension", None)
+    short = {"dimension": "d", "samples": "n", "batch_size": "b"}
+    return ", ".join(str(value).replace("_", " ") if isinstance(value, str) else f"{short.get(name, name)} = {value:g}"
+                     for name, value in cell.items())
+
+
+def _short(value):
+    """For medians: not reached within half of the runs."""
+    return "not reached" if value == np.inf else "none" if value == -np.inf else f"{value:.4g}"
 
 
 def _number(value):

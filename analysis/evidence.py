@@ -46,11 +46,11 @@ class Evidence:
                 self.measures[measure] = sweep[measure].values
         return self.measures[measure]
 
-    def times(self, measure):
-        """A measure that counts steps until something: infinite where it never happened (dead and diverged runs, and
-        those that max_steps cut short before), NaN where the run is not finished."""
-        steps = self[measure]
-        return np.where(self.ended(*FINISHED), np.where(steps < 0, np.inf, steps), np.nan)
+    def times(self, measure, at):
+        """A measure that counts steps until something, of the runs of a cell: infinite where it never happened (dead
+        and diverged runs, and those that max_steps cut short before), NaN where the run is not finished."""
+        steps = self[measure][at]
+        return np.where(self.ended(*FINISHED, at=at), np.where(steps < 0, np.inf, steps), np.nan)
 
     def cells(self, *samplings):
         """(coordinates in words, index of the cell) of every cell that fits, batch sizes that are equal once. The index
@@ -63,7 +63,7 @@ class Evidence:
 
     def all_done(self, at):
         """True if no seed of the cell is pending, failed or not needed."""
-        return bool(self.ended(*FINISHED)[at].all())
+        return bool(self.ended(*FINISHED, at=at).all())
 
     def not_converged(self, at):
         """Words for the runs of a cell that did not converge, none if all did."""
@@ -77,9 +77,9 @@ class Evidence:
             points = slice(0, int(self.n[0, 0, at[2], 0, 0, 0]))
             return sweep["weights"][at].isel(record=first, feature=points).values
 
-    def ended(self, *names):
-        """The runs of the named statuses."""
-        return np.isin(self.status, [STATUSES.index(name) for name in names])
+    def ended(self, *names, at=()):
+        """The runs of the named statuses: all, or those of the cell at an index."""
+        return np.isin(self.status[at], [STATUSES.index(name) for name in names])
 
     def has(self, axis, name):
         """The runs with the named activation or sampling."""

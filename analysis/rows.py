@@ -9,7 +9,7 @@ Values are one per seed, in the order of the seeds, since cells share starts and
 over everything else first, and pair contrasts by seed.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -21,7 +21,7 @@ FEWEST_SEEDS = 16  # Student's t is for means of more values than this
 @dataclass
 class Row:
     cell: dict  # the coordinates in words, such as {"activation": "relu", "dimension": 64}
-    quantity: str  # "mean", "median" or "proportion"
+    quantity: str  # "mean", "median", "proportion", or the name of a fitted constant
     estimate: float
     low: float  # interval at LEVEL; infinite where the data do not bound it
     high: float
@@ -31,9 +31,7 @@ class Row:
     p_equivalent: float = None
     p_different: float = None
     note: str = ""
-
-    def as_dict(self):
-        return asdict(self)
+    outcome: str = ""  # of a row with a prediction, once all rows are judged together: agrees, differs or undecided
 
 
 def mean_row(cell, values, predicted=None, margin=None, note=""):
@@ -48,7 +46,7 @@ def mean_row(cell, values, predicted=None, margin=None, note=""):
         return _undecided(row, _join(note, f"fewer than {FEWEST_SEEDS} seeds"))
     mean, freedom = float(there.mean()), there.size - 1
     error = max(float(there.std(ddof=1)) / np.sqrt(there.size), 4e-16 * abs(mean), 1e-300)
-    low, high = stats.t.interval(LEVEL, freedom, mean, error)
+    low, high = stats.t.interval(LEVEL, freedom, mean, error) if error > 1e-300 else (mean, mean)
     row = Row(cell, "mean", mean, float(low), float(high), int(there.size), predicted, margin, note=note)
     if predicted is None:
         return row
@@ -60,6 +58,15 @@ def mean_row(cell, values, predicted=None, margin=None, note=""):
 def contrast_row(cell, values, others, predicted=None, margin=None, note=""):
     """The mean of values - others, paired by seed: both have the same seeds in the same order."""
     return mean_row(cell, np.asarray(values, dtype=float) - np.asarray(others, dtype=float), predicted, margin, note)
+
+
+def bootstrap_row(cell, quantity, estimate, draws, count, note=""):
+    """An estimate with the percentile interval of its bootstrap over seeds; for fitted constants, so without a test."""
+    draws = np.asarray(draws, dtype=float)
+    low, high = -np.inf, np.inf
+    if count >= FEWEST_SEEDS and np.isfinite(draws).all():
+        low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Row(cell, quantity, float(estimate), float(low), float(high), int(count), note=note)
 
 
 def proportion_row(cell, successes, trials, predicted=None, margin=None, note=""):
