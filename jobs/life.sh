@@ -4,8 +4,9 @@
 #
 # What it keeps to:
 #   - A life ends with 0 only when the program says that the sweep is complete.
-#   - A life that was stopped or in which a rank was killed requeues the job, unless this life and the one before it
+#   - A life that was stopped, or in which a rank or a node was lost, requeues the job, unless it and the life before it
 #     finished no run and saved no state: then it says so and ends. FILE.lives remembers that between lives.
+#   - What the program itself reports as a failure ends the job.
 #   - A life that Slurm has given up (its node lost touch, the job runs again elsewhere) leaves the job alone.
 #   - After TERM (scancel, the end of the time limit) nothing is requeued: that is for Slurm and the user to decide.
 set -u -o pipefail
@@ -92,17 +93,16 @@ life_launcher() {
 # Tells the program when to stop even if the warning gets lost: a minute before the time limit ends, or a quarter of
 # what is left of a short one. Slurm before 23.02 does not tell the job.
 life_deadline() {
-    local end=${SLURM_JOB_END_TIME:-} now left margin
-    now=$(date +%s)
-    if ! [[ $end =~ ^[0-9]+$ ]]; then
-        end=$(SLURM_TIME_FORMAT=%s squeue -h -j "$job" -o %e 2>/dev/null)
-    fi
+    local end=${SLURM_JOB_END_TIME:-} left margin
+    if ! [[ $end =~ ^[0-9]+$ ]]; then end=$(SLURM_TIME_FORMAT=%s squeue -h -j "$job" -o %e 2>/dev/null); fi
+    unset SGDSWEEP_DEADLINE # of the shell that submitted, or of the life before
     until_text="no time limit"
     [[ $end =~ ^[0-9]+$ ]] || return 0
-    left=$((end - now))
+    left=$((end - $(date +%s)))
+    ((left < 300 * 86400)) || return 0 # to Slurm, a job without a limit ends after a year
     margin=$((left / 4 < life_margin_s ? left / 4 : life_margin_s))
-    export SGDSWEEP_DEADLINE=${SGDSWEEP_DEADLINE:-$((end - margin))}
-    until_text="stops by $(date -d "@${SGDSWEEP_DEADLINE%.*}" +%H:%M:%S), time limit at $(date -d "@$end" +%H:%M:%S)"
+    export SGDSWEEP_DEADLINE=$((end - margin))
+    until_text="stops by $(date -d "@$SGDSWEEP_DEADLINE" +%T), time limit at $(date -d "@$end" '+%F %T')"
 }
 
 # ---- what MPI leaves behind when it is killed
@@ -183,13 +183,12 @@ life_give_up() {
 life_requeue() {
     local now='' try answer=''
     [[ $(life_mark) != "$mark" ]] || ((idle + 1 < life_idle_max)) || life_give_up
+    say "goes back into the queue"
+    trap '' TERM # Slurm ends the life before scontrol has its answer
     for ((try = 0; try < life_contact_tries; try++)); do
         if now=$(scontrol -o show job "$job" 2>&1); then
             [[ " $now " == *" Restarts=$life "* ]] || die 75 "Slurm has started the job again, this life is over"
-            if answer=$(scontrol requeue "$job" 2>&1); then
-                say "requeued, goes on when Slurm starts it again"
-                exit 75
-            fi
+            if answer=$(scontrol requeue "$job" 2>&1); then exit 75; fi
             [[ $answer == *ontact* || $answer == *imed\ out* ]] || break
         else
             answer=$now
@@ -197,6 +196,15 @@ life_requeue() {
         sleep 10
     done
     die 75 "cannot requeue itself ($answer); the same sbatch command goes on"
+}
+
+# Did this life of the program explain why it failed? If not, mpirun or srun did, or a node.
+program_failed() { (($(count_errors) > errors_before)); }
+
+count_errors() {
+    local count
+    count=$(grep -c '^{"event":"error"' "$file.log" 2>/dev/null)
+    echo "${count:-0}"
 }
 
 # ---- the program
@@ -238,13 +246,18 @@ life_run() {
     life_deadline
     life_scratch
     say "$nodes nodes (${SLURM_JOB_NODELIST:-?}), ${SLURM_NTASKS:-$nodes} ranks by $launcher; $until_text"
+    errors_before=$(count_errors)
     life_train "$@"
     life_clean
-    if ((terminated)); then die "$code" "terminated; exit code $code; the same sbatch command goes on"; fi
-    case $code in
-        0) rm -f "$file.lives" && say "complete" && exit 0 ;;
-        1 | 2 | 3) die "$code" "failed with exit code $code, see above" ;;
-        75) life_requeue ;;
-        *) say "a rank was killed (exit code $code)" && life_requeue ;;
-    esac
+    if ((code == 0)); then
+        rm -f "$file.lives"
+        say "complete"
+        exit 0
+    fi
+    if ((terminated)); then die "$code" "terminated, exit code $code; the same sbatch command goes on"; fi
+    if ((code == 75)); then life_requeue; fi
+    if ((code == 2 || code == 3)); then die "$code" "failed with exit code $code, see above"; fi
+    if ((code == 1)) && program_failed; then die 1 "failed, see above; the same sbatch command goes on"; fi
+    say "a rank or a node was lost (exit code $code)"
+    life_requeue
 }

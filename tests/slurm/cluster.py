@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -142,6 +143,21 @@ class Cluster:
         return sorted(pids_where(lambda path: os.path.realpath(f"{path}/exe") == self.path("sgdsweep") and
                                  (not space or os.stat(f"{path}/ns/uts").st_ino == space)))
 
+    def freeze(self):
+        """Stop all ranks where they are, however fast the machine is; returns what thaw() takes."""
+        frozen = self.ranks()
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        return frozen
+
+    @staticmethod
+    def thaw(frozen):
+        for pid in frozen:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                continue
+
     def first_process(self, node):
         unshare = int(self.read(self.path(f"node.n{node}.pid")))
         with open(f"/proc/{unshare}/task/{unshare}/children", encoding="ascii") as children:
@@ -199,6 +215,16 @@ class Cluster:
         state = self.wait_state(number, "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
         return state, int(self.job(number)["ExitCode"].split(":")[0])
 
+    def wait_life(self, number, life):
+        """Wait until a job runs for the life-th time."""
+        def runs():
+            job = self.job(number)
+            return job.get("JobState") == "RUNNING" and job.get("Restarts") == str(life - 1)
+        try:
+            until(runs, f"life {life} of job {number}")
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.job(number)}\n{self.output()}") from None
+
     def wait_idle(self):
         """Wait until no job is running or completing."""
         until(lambda: not self.run("squeue", "-h", "-t", "running,completing").stdout.strip(), "idle nodes")
@@ -230,8 +256,10 @@ class Cluster:
                 continue  # a kill may cut the line that was being written
         return [event for event in found if kind is None or event["event"] == kind]
 
-    def wait_blocks(self, name, count):
+    def wait_blocks(self, name, more=2):
+        """Wait until a sweep has done some blocks, more than it had."""
+        had = len(self.events(name, "block"))
         try:
-            until(lambda: len(self.events(name, "block")) >= count, f"{count} blocks in {name}", poll_s=0.05)
+            until(lambda: len(self.events(name, "block")) >= had + more, f"{more} blocks in {name}", poll_s=0.02)
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.output()}") from None

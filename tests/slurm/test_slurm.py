@@ -67,6 +67,14 @@ class SlurmTest(unittest.TestCase):
                 self.assertGreaterEqual(event["done"], logged, "runs were lost")
         self.assertFalse(os.path.exists(self.cluster.file(file) + ".lives"))
 
+    def catch(self, job, file, life=1):
+        """Wait until a life of a job is in the middle of its work, and hold it there."""
+        self.cluster.wait_life(job, life)
+        self.cluster.wait_blocks(file)
+        frozen = self.cluster.freeze()
+        self.assertGreater(self.cluster.status(file)["pending"], 0, "too late to disturb it")
+        return frozen
+
     # ---- cases
 
     def test_nodes(self):
@@ -78,6 +86,45 @@ class SlurmTest(unittest.TestCase):
                 self.check_end(job)
                 self.assertEqual(self.cluster.events(file, "start")[0]["ranks"], 6)
                 self.check_file(file)
+
+    def test_time_limit(self):
+        """Warned by Slurm before the limit, in the middle of the work, twice; the third life completes."""
+        # The limit is looked at every 30 s. A warning a minute ahead of a limit of two comes at one of the first looks.
+        job = self.sweep("a.h5", "-N2", "--ntasks-per-node=1", "--time=2", "--signal=B:USR1@100")
+        for life in (1, 2):
+            frozen = self.catch(job, "a.h5", life)
+            cluster.until(lambda: self.cluster.output().count("asked to stop") == life, "a warning", timeout_s=60)
+            self.cluster.thaw(frozen)
+        self.check_end(job)
+        self.assertEqual(self.cluster.job(job)["Restarts"], "2")
+        self.assertEqual(len(self.cluster.events("a.h5", "stop")), 2)
+        self.check_file("a.h5")
+
+    def test_by_hand(self):
+        """Requeued by hand; cancelled and submitted again."""
+        job = self.sweep("a.h5", "-N2", "--ntasks-per-node=1")
+        frozen = self.catch(job, "a.h5")
+        self.cluster.run("scontrol", "requeue", job)
+        self.cluster.thaw(frozen)
+        frozen = self.catch(job, "a.h5", 2)
+        self.cluster.run("scancel", job)
+        self.cluster.thaw(frozen)
+        self.assertEqual(self.cluster.wait_end(job)[0], "CANCELLED")
+        self.cluster.wait_idle()
+        self.check_end(self.sweep("a.h5", "-N3", "--ntasks-per-node=1"))
+        self.check_file("a.h5")
+
+    def test_node_dies(self):
+        """The power of a node fails; the job goes on on the others."""
+        job = self.sweep("a.h5", "-N2", "--ntasks-per-node=1")
+        frozen = self.catch(job, "a.h5")
+        self.assertEqual(self.cluster.job(job)["NodeList"], "n[1-2]")
+        self.cluster.control("kill", "node", "2")
+        self.cluster.thaw(frozen)
+        self.cluster.wait_life(job, 2)
+        self.check_end(job)
+        self.assertEqual(self.cluster.job(job)["NodeList"], "n[1,3]")
+        self.check_file("a.h5")
 
 
 if __name__ == "__main__":

@@ -9,3 +9,6 @@ function(sgs_slurm_test processors name)
 endfunction()
 
 sgs_slurm_test(2 nodes)
+sgs_slurm_test(1 time_limit)
+sgs_slurm_test(1 by_hand)
+sgs_slurm_test(1 node_dies)
