@@ -1,10 +1,11 @@
-"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png | claims FILE [--json]"""
+"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png [--kind KIND] | claims FILE [--json]"""
 
 import argparse
 import json
 import math
 import sys
 
+from analysis.kinds import FIGURES
 from analysis.summary import format_table, summarise
 from analysis.sweep import SweepError, open_sweep
 
@@ -19,9 +20,18 @@ def _summary(options):
 
 
 def _figure(options):
-    from analysis.figures import batch_size_figure  # matplotlib takes a second to load
+    from analysis.figures import draw  # matplotlib takes a second to load
 
-    batch_size_figure(open_sweep(options.file)).savefig(options.output, dpi=options.dpi)
+    figure = draw(options.file, options.kind, dict(options.where))
+    for output in options.output:
+        figure.savefig(output, dpi=options.dpi)
+
+
+def _selection(text):
+    axis, equals, values = text.partition("=")
+    if not equals or not values:
+        raise argparse.ArgumentTypeError(f"'{text}': AXIS=VALUE[,VALUE...] is accepted")
+    return axis, values.split(",")
 
 
 def _claims(options):
@@ -59,9 +69,14 @@ def main(arguments=None):
     summary.add_argument("file")
     summary.add_argument("--json", action="store_true")
     summary.set_defaults(run=_summary)
-    figure = verbs.add_parser("figure", help="sparsity, alignment and sharpness against batch size")
+    figure = verbs.add_parser("figure", help="a picture", formatter_class=argparse.RawDescriptionHelpFormatter,
+                              description="\n".join(f"{name:<12}{text}" for name, text in FIGURES.items()))
     figure.add_argument("file")
-    figure.add_argument("-o", "--output", required=True, help="PNG, PDF or SVG, by its ending")
+    figure.add_argument("-o", "--output", required=True, action="append",
+                        help="PNG, PDF or SVG, by its ending; can be given more than once")
+    figure.add_argument("--kind", choices=FIGURES, default="batch-size")
+    figure.add_argument("--where", type=_selection, action="append", default=[], metavar="AXIS=VALUE[,VALUE...]",
+                        help="only these values of an axis, such as dimension=64 or batch=1,n")
     figure.add_argument("--dpi", type=int, default=150)
     figure.set_defaults(run=_figure)
     claims = verbs.add_parser("claims", help="does each of the paper's claims hold? exit code 1 if one fails")

@@ -27,7 +27,7 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
     that what was masked can be counted.
     also: names of variables to read that have more axes than a run and can be large, such as weights; they are left out
     otherwise.
-    only: names of the results to read, all by default; a large file opens faster with few.
+    only: names of the results to read, all by default; a large file opens faster with few. Those of `also` come on top.
     """
     unknown = set(keep) - set(STATUSES)
     if unknown:
@@ -50,8 +50,8 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
         absent = [name for name in only if name not in results]
         if absent:
             raise SweepError(f"{path}: no variable {', '.join(absent)}")
-        sweep = sweep.drop_vars([name for name in results if name not in only])
-        results = list(only)
+        sweep = sweep.drop_vars([name for name in results if name not in only and name not in also])
+        results = [*only, *(name for name in also if name not in only)]
     return sweep.assign({name: sweep[name].where(kept) for name in results})
 
 

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 import synthetic
 from analysis.__main__ import main
-from analysis.figures import batch_size_figure
+from analysis.batch_size import batch_size_figure
 from analysis.sweep import open_sweep
 
 
