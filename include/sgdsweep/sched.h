@@ -11,26 +11,46 @@
 extern "C" {
 #endif
 
-/** Speed of the machine: seconds for one step of one run = step + member * min(b, n - b) (without replacement), and the
- *  seconds that one run costs whatever its length = run + point * n. */
+/** Seconds of one step of one run with all lanes busy, measured for one way to draw batches. */
+typedef struct sgs_shape_speed {
+    sgs_sampling sampling;
+    int32_t n, b;
+    double step_s;
+} sgs_shape_speed;
+
+enum { SGS_SPEED_SHAPES = 64 };
+
+/** Speed of the machine: the seconds that a run costs whatever its length = run + point * n, and what was measured of
+ *  steps; other shapes follow from the nearest one of their kind. */
 typedef struct sgs_speed {
-    double step_s, member_s, run_s, point_s;
+    double run_s, point_s;
+    int shapes;
+    sgs_shape_speed shape[SGS_SPEED_SHAPES];
 } sgs_speed;
 
-/** A guess for an unmeasured machine. */
+/** A machine that was not measured: the one that the fits were made on. */
 sgs_speed sgs_speed_default(void);
 
-/** Predicted steps of a run until it ends (model.md section 5; capped by max_steps), and predicted seconds. Not part of
- *  the bits: free to be improved. */
+/** Add a measured shape; false if there is no room or it is none. */
+bool sgs_speed_add(sgs_speed *speed, sgs_shape_speed shape);
+
+/** Predicted steps of a run until it ends (model.md section 5; capped by max_steps), and predicted seconds with all
+ *  lanes busy. Not part of the bits: free to be improved. */
 double sgs_predict_steps(const sgs_run *run, const sgs_stop *stop);
+double sgs_predict_step_seconds(const sgs_run *run, const sgs_speed *speed);
 double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_speed *speed);
+
+/** Lanes of a trainer that has runs enough, and how much longer than predicted a run's steps take, in seconds of the
+ *  trainer divided by runs, where only so many are in its lanes. */
+int sgs_predict_lanes(const sgs_run *run);
+double sgs_predict_slowdown(const sgs_run *run, int64_t together);
 
 /** What a whole grid is predicted to take. */
 typedef struct sgs_forecast {
     int64_t runs, cells; /**< of the grid, skipped ones included */
     int64_t skipped;     /**< runs whose batch size does not fit */
-    double seconds;      /**< of all runs on one core */
-    double longest_s;    /**< of the longest run */
+    double seconds;      /**< of all runs on one core, lanes busy */
+    double longest_s;    /**< of the longest run, alone on a core: no number of ranks is faster */
 } sgs_forecast;
 sgs_forecast sgs_forecast_grid(const sgs_grid *grid, const sgs_speed *speed);
 
@@ -40,6 +60,9 @@ typedef struct sgs_block {
 } sgs_block;
 
 typedef struct sgs_sched sgs_sched;
+
+/** Bytes of the results, records and weights of the largest block of a grid. */
+int64_t sgs_sched_block_bytes_max(const sgs_grid *grid);
 
 /** Create a schedule over a grid for a number of trainers; nothing is to do yet. The grid is borrowed. */
 sgs_status sgs_sched_create(const sgs_grid *grid, int trainers, const sgs_speed *speed, sgs_sched **sched,
@@ -79,6 +102,34 @@ typedef struct sgs_sched_progress {
     double total_s, left_s;
 } sgs_sched_progress;
 sgs_sched_progress sgs_sched_progress_now(const sgs_sched *sched);
+
+/* ---- simulation ------------------------------------------------------------------------------------------------- */
+
+/** Ranks in a simulation. */
+typedef struct sgs_fleet {
+    int ranks;
+    bool dedicated;       /**< rank 0 does not train */
+    double request_s;     /**< the master's time for a question and a report */
+    double latency_s;     /**< of an answer on its way */
+    double failure_gap_s; /**< mean time between failures of one rank; 0: none fails */
+    double restart_s;     /**< after a failure the whole job begins again so much later */
+    uint64_t seed;        /**< of the failures */
+} sgs_fleet;
+
+/** As measured on one machine; dedicated as `run` decides it. */
+sgs_fleet sgs_fleet_default(int ranks);
+
+typedef struct sgs_simulation {
+    double makespan_s, busy_s; /**< until the last result is in; spent by all trainers */
+    double efficiency;         /**< predicted seconds with all lanes busy / (ranks * makespan) */
+    double master_s;           /**< spent on messages */
+    int64_t blocks, messages, failures;
+} sgs_simulation;
+
+/** Do all that is to do in simulated time: every block takes what it is predicted to take. The schedule was started and
+ *  is complete afterwards.
+ *  @return SGS_OK; SGS_ERANGE: no trainer; SGS_ENOMEM */
+sgs_status sgs_sched_simulate(sgs_sched *sched, const sgs_fleet *fleet, sgs_simulation *sum, sgs_error *err);
 
 #ifdef __cplusplus
 }

@@ -37,7 +37,7 @@ struct table {
 
 struct fit {
     bool step, run; /* are there */
-    sgs_speed speed;
+    double step_s, member_s, run_s, point_s;
     double worst_step, worst_run; /* largest factor between a fit and what was measured */
 };
 
@@ -135,7 +135,10 @@ static struct fit fit_speed(struct table *table)
         bench_summarise(&table->cells[i]);
     fit.step = bench_fit(steps, table->cells, step, &fit.worst_step);
     fit.run = bench_fit(table->count - steps, table->cells + steps, run, &fit.worst_run);
-    fit.speed = (sgs_speed){1e-9 * step[0], 1e-9 * step[1], 1e-9 * run[0], 1e-9 * run[1]};
+    fit.step_s = 1e-9 * step[0];
+    fit.member_s = 1e-9 * step[1];
+    fit.run_s = 1e-9 * run[0];
+    fit.point_s = 1e-9 * run[1];
     return fit;
 }
 
@@ -162,11 +165,11 @@ static void print_text(const struct table *table, const struct wishes *wishes, c
     }
     printf("\nA member is a point that a step draws: min(b, n - b) without replacement, none in a full batch.\n");
     if (fit->step)
-        printf("fitted: a step is %.2f ns + %.2f ns per member (within a factor of %.1f)\n", 1e9 * fit->speed.step_s,
-               1e9 * fit->speed.member_s, fit->worst_step);
+        printf("fitted: a step is %.2f ns + %.2f ns per member (within a factor of %.1f)\n", 1e9 * fit->step_s,
+               1e9 * fit->member_s, fit->worst_step);
     if (fit->run)
-        printf("fitted: a run is %.2f us + %.1f ns per point (within a factor of %.1f)\n", 1e6 * fit->speed.run_s,
-               1e9 * fit->speed.point_s, fit->worst_run);
+        printf("fitted: a run is %.2f us + %.1f ns per point (within a factor of %.1f)\n", 1e6 * fit->run_s,
+               1e9 * fit->point_s, fit->worst_run);
 }
 
 static json_t *cell_json(const bench_cell *cell)
@@ -199,9 +202,8 @@ static json_t *fit_json(const struct fit *fit)
 {
     if (!fit->step || !fit->run || !isfinite(fit->worst_step) || !isfinite(fit->worst_run))
         return json_null();
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", fit->speed.step_s, "member_s", fit->speed.member_s,
-                     "run_s", fit->speed.run_s, "point_s", fit->speed.point_s, "worst_step", fit->worst_step,
-                     "worst_run", fit->worst_run);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", fit->step_s, "member_s", fit->member_s, "run_s",
+                     fit->run_s, "point_s", fit->point_s, "worst_step", fit->worst_step, "worst_run", fit->worst_run);
 }
 
 static int print_json(const struct table *table, const struct wishes *wishes, const struct fit *fit)

@@ -1,7 +1,15 @@
-/* The cost model: predicted steps of a run (model.md section 5) and seconds on a machine of known speed. Nothing here
- * is part of a run's bits, so libm is fine. */
+/* Predicted steps of a run: model.md section 5, and fits to what runs took on grids of all samplings, both activations,
+ * n = 2 .. 256 and eps = 0.02 .. 1 (16 seeds each; most cells within 1.2, tests/bench/predict_check.py shows them).
+ * Nothing here is part of a run's bits, so libm is fine. */
 #include "sgdsweep/sched.h"
+#include "shape.h"
 #include <math.h>
+
+/* Above these eps nothing converges: full batches and batches without repeats oscillate up to EPS_BOUNDED and fly off
+ * beyond; relu loses every active coordinate from EPS_DEAD on where nearly all points are in a batch. */
+static const double EPS_OSCILLATES = 0.5;
+static const double EPS_DEAD = 0.8;
+static const double EPS_BOUNDED = 1.0;
 
 /* The walk's clock per step is k; l(eps) is the variance that one draw adds. */
 static double walk_rate(double eps)
@@ -17,6 +25,33 @@ static double active_points(const sgs_run *run)
     return fmax(half ? 0.5 * run->n : run->n, 1.0);
 }
 
+/* Decades of the tolerance take ln(1 / tol) of these; a run at tol = 0 never gets here. */
+static double ln_tolerance(const sgs_stop *stop)
+{
+    return -log(stop->tol);
+}
+
+/* Steps of the norm's own approach to 1, which a batch makes only when it holds the point: slow near eps = 1/2. */
+static double settling(const sgs_run *run, const sgs_stop *stop)
+{
+    double rate = fabs(log(fabs(1 - 4 * fmin(run->eps, EPS_OSCILLATES))));
+    return rate > 0 ? fmin(ln_tolerance(stop) / rate, 1e300) : 1e300;
+}
+
+/* Steps from a start of norm `scale` to a norm near 1. */
+static double growth(const sgs_run *run)
+{
+    return fmax(-log(run->scale), 0) * run->n / (2 * run->eps * run->b);
+}
+
+static double predict_full(const sgs_run *run, const sgs_stop *stop)
+{
+    /* what is inactive or outside of the span shrinks at its own rate */
+    bool rest = run->d > run->n || (run->activation == SGS_RELU && run->init != SGS_INIT_ONES);
+    double shrinking = rest ? 0.83 * ln_tolerance(stop) / run->eps : 0;
+    return fmax(shrinking, settling(run, stop)) + growth(run);
+}
+
 /* k * steps until the second largest |a_i| is tol of the largest: linear in log10(tol) through the two fitted points.
  */
 static double walk_length(double ln_m, double tol)
@@ -25,39 +60,61 @@ static double walk_length(double ln_m, double tol)
     return fmax(12.6 + 2.1 * ln_m + decades * (2.4 + 0.2 * ln_m), 1.0);
 }
 
-static double predict_full(const sgs_run *run, double tol)
+/* shuffle with a second batch in its epoch, and cyclic: no diffusion, the points leave one after the other. Larger
+ * windows of cyclic meet in fewer ways and separate sooner. */
+static double ordered_length(const sgs_run *run, double walk, double ln_m)
 {
-    double eps = run->eps;
-    double ln_tol = -log(tol);
-    double rate = fabs(log(fabs(1 - 4 * eps)));
-    double growth = fmax(-log(run->scale), 0) / (2 * eps);
-    return fmax(ln_tol / eps, rate > 0 ? ln_tol / rate : 0) + growth;
+    double m = active_points(run);
+    double share = fmin(run->b, run->n - run->b) / (double)run->n;
+    double length = fmax(walk, run->init == SGS_INIT_ONES ? 2 * m : 8.5 + 0.7 * m / fmax(ln_m, 1));
+
+    double drift = 0.2 * ln_m * fmin(run->eps, EPS_OSCILLATES);
+    if (run->init != SGS_INIT_ONES && 2 * (int64_t)run->b < run->n)
+        length *= 1 + drift * (1 - 2 * share);
+    else if (run->init != SGS_INIT_ONES && run->sampling == SGS_CYCLIC)
+        length /= 1 + drift;
+    if (run->sampling == SGS_CYCLIC && run->init != SGS_INIT_ONES && run->n > 2)
+        length = fmin(length, 8 + 5 * log2(0.5 / share));
+    return length;
 }
 
-static bool is_full_batch(const sgs_run *run)
-{
-    return run->n == 1 || (run->b == run->n && run->sampling != SGS_WITH_REPLACEMENT);
-}
-
-/* shuffle with a second batch in its epoch, and cyclic: no diffusion, the points leave one after the other. */
-static bool is_ordered(const sgs_run *run)
-{
-    return run->sampling == SGS_CYCLIC || (run->sampling == SGS_SHUFFLE && 2 * (int64_t)run->b <= run->n);
-}
-
-static double predict_sparse(const sgs_run *run, double tol)
+static double predict_sparse(const sgs_run *run, const sgs_stop *stop)
 {
     double n = run->n;
     double b = run->b;
-    double m = active_points(run);
-    double ln_m = log(m);
-    double draws = run->sampling == SGS_WITH_REPLACEMENT ? b / n : b * (n - b) / (n * (n - 1));
-    double length = walk_length(ln_m, tol);
+    double ln_m = log(active_points(run));
+    double length = walk_length(ln_m, stop->tol);
 
-    if (is_ordered(run))
-        length = fmax(length, run->init == SGS_INIT_ONES ? 2 * m : 8.5 + 0.7 * m / fmax(ln_m, 1));
-    double growth = fmax(-log(run->scale), 0) * n / (2 * run->eps * b);
-    return length / (draws * walk_rate(run->eps)) + growth;
+    if (shape_is_ordered(run))
+        length = ordered_length(run, length, ln_m);
+    double draws = run->sampling == SGS_WITH_REPLACEMENT ? b / n : b * (n - b) / (n * (n - 1));
+    double steps = length / (draws * walk_rate(run->eps));
+    if (run->eps > 0.45)
+        steps = fmax(steps, 0.65 * n / b * settling(run, stop));
+    return steps + growth(run);
+}
+
+/* With repeats and b > 1 the largest eps that converges falls with b/n, from 0.48 to 0.39; near it runs are slow, a
+ * little above they oscillate to the end, further up they diverge. */
+static double predict_repeats(const sgs_run *run, const sgs_stop *stop)
+{
+    double share = run->b / (double)run->n;
+    double limit = 0.48 - 0.09 * share;
+
+    if (run->eps < limit)
+        return predict_sparse(run, stop) * (1 + 0.006 / (limit - run->eps));
+    if (run->eps < limit + 0.06 - 0.055 * share || share < 0.1)
+        return INFINITY;
+    sgs_run tame = *run;
+    tame.eps = 0.3;
+    return predict_sparse(&tame, stop) * fmin(0.08 / (share * run->eps * run->eps), 20);
+}
+
+/* Above EPS_OSCILLATES, without repeats. */
+static double predict_unstable(const sgs_run *run)
+{
+    bool dies = run->activation == SGS_RELU && run->eps >= EPS_DEAD && run->b >= 0.9 * run->n;
+    return run->eps > EPS_BOUNDED || dies ? 100 + growth(run) : INFINITY;
 }
 
 double sgs_predict_steps(const sgs_run *run, const sgs_stop *stop)
@@ -67,49 +124,11 @@ double sgs_predict_steps(const sgs_run *run, const sgs_stop *stop)
 
     if (stop->tol <= 0)
         return limit;
-    if (run->eps >= 0.8) /* diverges or dies on its way up */
-        return fmin(limit, 100 + fmax(-log(run->scale), 0) * run->n / (2 * run->eps * run->b));
-    if (run->eps > 0.5) /* oscillates for ever, usually */
-        return limit;
-    steps = is_full_batch(run) ? predict_full(run, stop->tol) : predict_sparse(run, stop->tol);
-    return fmin(limit, ceil(steps));
-}
-
-sgs_speed sgs_speed_default(void)
-{
-    return (sgs_speed){.step_s = 2e-9, .member_s = 3e-9, .run_s = 1e-6, .point_s = 60e-9};
-}
-
-static double members_touched(const sgs_run *run)
-{
-    if (is_full_batch(run))
-        return 0;
-    if (run->sampling == SGS_WITHOUT_REPLACEMENT)
-        return fmin(run->b, run->n - run->b);
-    return run->b;
-}
-
-double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_speed *speed)
-{
-    double per_step = speed->step_s + speed->member_s * members_touched(run);
-    return speed->run_s + speed->point_s * run->n + per_step * sgs_predict_steps(run, stop);
-}
-
-sgs_forecast sgs_forecast_grid(const sgs_grid *grid, const sgs_speed *speed)
-{
-    int64_t seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
-    sgs_forecast sum = {.runs = sgs_grid_runs(grid), .cells = sgs_grid_runs(grid) / seeds};
-
-    for (int64_t cell = 0; cell < sum.cells; cell++) {
-        sgs_run run;
-        sgs_stop stop;
-        if (!sgs_grid_run(grid, cell * seeds, &run, &stop)) {
-            sum.skipped += seeds;
-            continue;
-        }
-        double run_s = sgs_predict_seconds(&run, &stop, speed);
-        sum.seconds += run_s * (double)seeds;
-        sum.longest_s = fmax(sum.longest_s, run_s);
-    }
-    return sum;
+    if (run->sampling == SGS_WITH_REPLACEMENT && run->b > 1)
+        steps = predict_repeats(run, stop);
+    else if (run->eps > EPS_OSCILLATES)
+        steps = predict_unstable(run);
+    else
+        steps = shape_is_full(run) ? predict_full(run, stop) : predict_sparse(run, stop);
+    return fmin(limit, fmax(ceil(steps), 1));
 }

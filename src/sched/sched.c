@@ -3,6 +3,7 @@
 #include "sgdsweep/sched.h"
 #include "blocks.h"
 #include "pieces.h"
+#include "sched_private.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ struct sgs_sched {
     int64_t strip_runs; /* runs of a strip */
     int64_t row_bytes;  /* of a run's records and weights in a block, 0 if none are kept */
     float *cell_run_s;  /* predicted seconds of a run, by cell; 0: not computed yet, negative: skipped */
+    int64_t step_strip; /* strip that step_s, the seconds of a step, is of */
+    double step_s;
     struct pieces pieces;
     struct blocks returned; /* waiting again */
     struct blocks out;
@@ -51,6 +54,15 @@ static int64_t widest_row_bytes(const sgs_grid *grid)
     }
     values += widest * (sgs_grid_weights(grid) == SGS_WEIGHTS_RECORD ? steps : 1);
     return values * (int64_t)sizeof(double);
+}
+
+int64_t sgs_sched_block_bytes_max(const sgs_grid *grid)
+{
+    int64_t row = widest_row_bytes(grid);
+    int64_t runs = sgs_grid_runs(grid) < BLOCK_RUNS_MAX ? sgs_grid_runs(grid) : BLOCK_RUNS_MAX;
+    int64_t rows =
+        row > 0 && row * runs > BLOCK_BYTES_MAX ? (BLOCK_BYTES_MAX > row ? BLOCK_BYTES_MAX : row) : row * runs;
+    return rows + runs * (int64_t)sizeof(sgs_result);
 }
 
 sgs_status sgs_sched_create(const sgs_grid *grid, int trainers, const sgs_speed *speed, sgs_sched **sched,
@@ -88,6 +100,17 @@ void sgs_sched_destroy(sgs_sched *sched)
     free(sched);
 }
 
+static double run_seconds(sgs_sched *sched, int64_t cell, const sgs_run *run, const sgs_stop *stop)
+{
+    int64_t strip = cell * sched->seeds / sched->strip_runs;
+
+    if (sched->step_s == 0 || strip != sched->step_strip) {
+        sched->step_strip = strip;
+        sched->step_s = sgs_predict_step_seconds(run, &sched->speed);
+    }
+    return sched->speed.run_s + sched->speed.point_s * run->n + sched->step_s * sgs_predict_steps(run, stop);
+}
+
 /* Predicted seconds of a run of a cell, negative if it is skipped. */
 static double cell_run_s(sgs_sched *sched, int64_t cell)
 {
@@ -97,7 +120,7 @@ static double cell_run_s(sgs_sched *sched, int64_t cell)
 
     if (*known == 0) {
         bool runs = sgs_grid_run(sched->grid, cell * sched->seeds, &run, &stop);
-        *known = runs ? fmaxf((float)sgs_predict_seconds(&run, &stop, &sched->speed), 1e-9F) : -1;
+        *known = runs ? fmaxf((float)run_seconds(sched, cell, &run, &stop), 1e-9F) : -1;
     }
     return *known;
 }
@@ -119,6 +142,16 @@ static double block_s(const sgs_sched *sched, sgs_block block)
         at += runs;
     }
     return sum;
+}
+
+const sgs_grid *sched_grid(const sgs_sched *sched)
+{
+    return sched->grid;
+}
+
+double sched_block_predicted(const sgs_sched *sched, sgs_block block)
+{
+    return block_s(sched, block);
 }
 
 /* ---- what is to do ------------------------------------------------------------------------------------------------

@@ -385,7 +385,9 @@ class SweepTest(unittest.TestCase):
                  (["run", grid, "-o", out, "--max-seconds", "-1"], "-1"),
                  (["run", grid, "-o", out, "--max-seconds", "nan"], "nan"),
                  (["status"], "missing"), (["status", "--fast"], "--fast"), (["plan"], "missing"),
-                 (["plan", grid, "--hours"], "--hours")]
+                 (["plan", grid, "--hours"], "--hours"),
+                 (["plan", grid, "--ranks", "0"], "--ranks '0'"), (["plan", grid, "--hours", "no"], "--hours 'no'"),
+                 (["plan", grid, "--speed", grid], "bench --json")]
         for arguments, word in cases:
             with self.subTest(arguments=arguments):
                 done = self.program(0, *arguments, code=2)
@@ -423,6 +425,25 @@ class SweepTest(unittest.TestCase):
 
     # ---- what it prints
 
+    def check_plan(self, grid, plan):
+        """The plan of a small grid of 720 runs to do, and of a file of it that is done."""
+        self.assertEqual((plan["pending_runs"], plan["ranks"], plan["suggested_ranks"]), (720, 1, 1))
+        self.assertAlmostEqual(plan["predicted_core_seconds"] / plan["core_seconds"], 1, places=5)
+        self.assertGreaterEqual(plan["makespan_seconds"], plan["predicted_core_seconds"] * 0.999)
+        self.assertGreater(plan["suggested_seconds"], plan["makespan_seconds"])
+        self.assertGreater(plan["memory_per_rank_bytes"], 10**7)
+        bench = self.path("bench.json")
+        with open(bench, "w") as speed:
+            speed.write(self.program(0, "bench", "--seconds", "0.2", "--repeats", "1", "--json").stdout)
+        four, again = [json.loads(self.program(0, "plan", grid, "--ranks", "4", "--speed", bench, "--json").stdout)
+                       for _ in range(2)]
+        self.assertEqual(four, again)
+        self.assertEqual(four["ranks"], 4)
+        self.assertLess(four["makespan_seconds"], four["predicted_core_seconds"])
+        self.program(1, "run", grid, "-o", self.path("planned.h5"))
+        left = json.loads(self.program(0, "plan", grid, "-o", self.path("planned.h5"), "--json").stdout)
+        self.assertEqual((left["pending_runs"], left["predicted_core_seconds"], left["makespan_seconds"]), (0, 0, 0))
+
     def test_output(self):
         grid = self.grid(SMALL)
         for verb in ("run", "status", "plan"):
@@ -433,6 +454,7 @@ class SweepTest(unittest.TestCase):
         plan = json.loads(self.program(0, "plan", grid, "--json").stdout)
         self.assertEqual((plan["runs"], plan["cells"], plan["skipped"]), (800, 40, 80))
         self.assertGreater(plan["core_seconds"], 0)
+        self.check_plan(grid, plan)
         done = self.program(2, "run", grid, "-o", self.path("a.h5"), "--progress", "log")
         self.assertEqual(done.stdout, "")
         self.assertIn("core-hours", done.stderr)

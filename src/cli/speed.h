@@ -1,0 +1,13 @@
+/* The speed of this machine for predictions: read from what bench printed, or measured for what a grid asks for. */
+#ifndef SGDSWEEP_CLI_SPEED_H
+#define SGDSWEEP_CLI_SPEED_H
+
+#include "sgdsweep/sched.h"
+
+/* From a file that `bench --json` wrote. SGS_EIO; SGS_EINVAL: not such a file, said with its name. */
+sgs_status cli_speed_read(const char *path, sgs_speed *speed, sgs_error *err);
+
+/* Measure the shapes that the most time of a grid is predicted for, and what a run costs, in about so many seconds. */
+sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *speed, sgs_error *err);
+
+#endif

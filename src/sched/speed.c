@@ -1,0 +1,163 @@
+/* Predicted seconds. A step's time is taken from a table that was fitted on one AVX-512 core, times what the nearest
+ * measured shape of the same kind says about this machine; at a measured shape it is the measured time. */
+#include "sgdsweep/sched.h"
+#include "shape.h"
+#include <math.h>
+
+/* How the kernel draws, as far as speed is concerned (src/model/batch.h, src/train/lanes.h). */
+enum kind { KIND_FULL, KIND_SPARSE, KIND_DENSE, KIND_REPEATS, KIND_SHUFFLED, KIND_WINDOW };
+
+static const int32_t NEAR_POINTS = 512;  /* 32 lanes up to here */
+static const int32_t FAR_POINTS = 16384; /* 4 lanes from here on, but for full batches */
+static const double FAR_AWAY = 3;        /* natural logarithm of a distance at which a measured shape says little */
+
+static enum kind kind_of(const sgs_run *run)
+{
+    int64_t drawn = run->b < run->n - run->b ? run->b : run->n - run->b;
+
+    if (shape_is_full(run))
+        return KIND_FULL;
+    if (run->sampling == SGS_WITH_REPLACEMENT)
+        return KIND_REPEATS;
+    if (run->sampling == SGS_CYCLIC)
+        return KIND_WINDOW;
+    if (shape_is_ordered(run))
+        return KIND_SHUFFLED;
+    return drawn > 8 && 6 * drawn >= run->n ? KIND_DENSE : KIND_SPARSE;
+}
+
+/* Points that a step touches. */
+static double touched(const sgs_run *run, enum kind kind)
+{
+    if (kind == KIND_FULL)
+        return 0;
+    if (kind == KIND_REPEATS || kind == KIND_SHUFFLED)
+        return run->b;
+    return fmin(run->b, run->n - run->b);
+}
+
+/* Nanoseconds of a step of one run where all lanes are busy, on the machine that the fits were made on. */
+static double reference_ns(const sgs_run *run)
+{
+    enum kind kind = kind_of(run);
+    double n = run->n;
+    double m = touched(run, kind);
+    bool is_near = run->n <= NEAR_POINTS;
+    bool is_far = run->n > FAR_POINTS;
+
+    switch (kind) {
+    case KIND_SPARSE: /* looking for points that were drawn before takes m^2 */
+        return is_far ? m * (9 + 0.035 * m) : 0.3 + m * (run->n < 200 ? 1.9 : 2.4 + 0.0002 * n + 0.018 * m);
+    case KIND_DENSE:
+        return is_far ? 7 * n : n * (0.5 + 4 / sqrt(n));
+    case KIND_REPEATS:
+        return m * (is_far ? 14 : 8.7 + 0.3 * log10(n));
+    case KIND_SHUFFLED:
+        return 1.2 + m * (is_far ? 6 : run->n < 200 ? 2.45 : 3.3 + 0.0003 * n);
+    case KIND_WINDOW:
+        return is_far ? 6 + 2.7 * m : is_near ? 1.6 + 0.95 * m : 2.4 + 1.18 * m;
+    case KIND_FULL:
+    default:
+        return is_near ? 0.6 : 0.9;
+    }
+}
+
+static double distance(const sgs_run *run, const sgs_run *other, enum kind kind)
+{
+    return fabs(log((double)run->n / other->n)) + fabs(log((touched(run, kind) + 1) / (touched(other, kind) + 1)));
+}
+
+/* The nearest measured shape of the same kind and what it makes of the reference; without one, the mean of all. */
+static double machine_factor(const sgs_run *run, const sgs_speed *speed)
+{
+    enum kind kind = kind_of(run);
+    double nearest = INFINITY;
+    double factor = 1;
+    double all = 0;
+
+    for (int i = 0; i < speed->shapes; i++) {
+        const sgs_run shape = {.sampling = speed->shape[i].sampling, .n = speed->shape[i].n, .b = speed->shape[i].b};
+        double here = 1e9 * speed->shape[i].step_s / reference_ns(&shape);
+        all += log(here) / speed->shapes;
+        if (kind_of(&shape) != kind || distance(run, &shape, kind) >= nearest)
+            continue;
+        nearest = distance(run, &shape, kind);
+        factor = here;
+    }
+    double weight = fmin(nearest / FAR_AWAY, 1);
+    return speed->shapes ? exp((1 - weight) * log(factor) + weight * all) : 1;
+}
+
+sgs_speed sgs_speed_default(void)
+{
+    return (sgs_speed){.run_s = 1e-6, .point_s = 100e-9};
+}
+
+bool sgs_speed_add(sgs_speed *speed, sgs_shape_speed shape)
+{
+    if (speed->shapes == SGS_SPEED_SHAPES || shape.b < 1 || shape.b > shape.n || !(shape.step_s > 0))
+        return false;
+    speed->shape[speed->shapes++] = shape;
+    return true;
+}
+
+double sgs_predict_step_seconds(const sgs_run *run, const sgs_speed *speed)
+{
+    return 1e-9 * reference_ns(run) * machine_factor(run, speed);
+}
+
+double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_speed *speed)
+{
+    double steps = sgs_predict_steps(run, stop);
+    return speed->run_s + speed->point_s * run->n + sgs_predict_step_seconds(run, speed) * steps;
+}
+
+int sgs_predict_lanes(const sgs_run *run)
+{
+    return run->n <= NEAR_POINTS ? 32 : run->n <= FAR_POINTS || shape_is_full(run) ? 16 : 4;
+}
+
+double sgs_predict_slowdown(const sgs_run *run, int64_t together)
+{
+    static const double alone[] = {[KIND_FULL] = 17,     [KIND_SPARSE] = 9,   [KIND_DENSE] = 11,
+                                   [KIND_REPEATS] = 1.6, [KIND_SHUFFLED] = 6, [KIND_WINDOW] = 5.5};
+    static const double alone_far[] = {[KIND_FULL] = 11,     [KIND_SPARSE] = 1.5, [KIND_DENSE] = 1.2,
+                                       [KIND_REPEATS] = 1.4, [KIND_SHUFFLED] = 3, [KIND_WINDOW] = 5};
+    int lanes = sgs_predict_lanes(run);
+    double busy = fmin((double)together, lanes);
+    double at_one = (run->n > FAR_POINTS ? alone_far : alone)[kind_of(run)];
+
+    if (busy < 1)
+        return 1;
+    at_one = fmin(at_one, lanes);
+    return (at_one + (lanes - at_one) * (busy - 1) / (lanes - 1)) / busy;
+}
+
+/* ---- a whole grid -------------------------------------------------------------------------------------------------
+ */
+
+sgs_forecast sgs_forecast_grid(const sgs_grid *grid, const sgs_speed *speed)
+{
+    int64_t seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
+    int64_t strip_first = 0;
+    int64_t strip_runs = 1;
+    double step_s = 0;
+    sgs_forecast sum = {.runs = sgs_grid_runs(grid), .cells = sgs_grid_runs(grid) / seeds};
+
+    sgs_grid_strip(grid, 0, &strip_first, &strip_runs);
+    for (int64_t cell = 0; cell < sum.cells; cell++) {
+        sgs_run run;
+        sgs_stop stop;
+        if (!sgs_grid_run(grid, cell * seeds, &run, &stop)) {
+            sum.skipped += seeds;
+            continue;
+        }
+        if (step_s == 0 || cell * seeds % strip_runs == 0)
+            step_s = sgs_predict_step_seconds(&run, speed);
+        double walk_s = step_s * sgs_predict_steps(&run, &stop);
+        double run_s = speed->run_s + speed->point_s * run.n + walk_s;
+        sum.seconds += run_s * (double)seeds;
+        sum.longest_s = fmax(sum.longest_s, walk_s * sgs_predict_slowdown(&run, 1) + (run_s - walk_s));
+    }
+    return sum;
+}
