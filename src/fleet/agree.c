@@ -23,6 +23,10 @@ void mpi_check(int code, const char *file, int line)
 void sgs_fleet_start_coll(int *argc, char ***argv, int *rank)
 {
     int provided = 0;
+
+    /* Open MPI's shared file pointers, which nothing here uses, take a semaphore that is named after the file without
+     * its folder: two sweeps that open files of one name on one node at the same moment would wait for ever. */
+    (void)setenv("OMPI_MCA_sharedfp", "individual", 0);
     SGS_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     SGS_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     if (provided < MPI_THREAD_FUNNELED)
