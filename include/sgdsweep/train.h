@@ -63,6 +63,24 @@ sgs_status sgs_trainer_save(sgs_trainer *trainer,
                             void (*save)(void *context, const sgs_job *job, const void *state, size_t size),
                             void *context, sgs_error *err);
 
+/** The same without dropping anything, lane by lane: what a checkpoint saves of a trainer that goes on. Number of
+ * lanes; the job of one (its state is NULL), borrowed, NULL if it is idle; the state of a busy one,
+ * sgs_trainer_state_bytes bytes. Between two calls of sgs_trainer_advance. */
+int sgs_trainer_lanes(const sgs_trainer *trainer);
+const sgs_job *sgs_trainer_job(const sgs_trainer *trainer, int lane);
+void sgs_trainer_state(const sgs_trainer *trainer, int lane, void *state);
+
+/** What a state says of its run. */
+typedef struct sgs_state_info {
+    int64_t steps;    /**< done */
+    int64_t recorded; /**< steps of the record that are behind */
+} sgs_state_info;
+
+/** Look at size bytes that may be the state of job->run, stopped by job->stop; job->state is not read.
+ *  @param[in] feed  its record_steps and record_count are read
+ *  @return false: not a state of this run, or not one that a trainer with this record could have left */
+bool sgs_state_look(const sgs_job *job, const void *state, size_t size, const sgs_feed *feed, sgs_state_info *info);
+
 /** Drop every unfinished run (their results are lost; the runs can be done again). */
 void sgs_trainer_drop(sgs_trainer *trainer);
 

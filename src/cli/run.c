@@ -4,6 +4,7 @@
 #include "sgdsweep/fleet.h"
 #include "sgdsweep/sched.h"
 #include "sgdsweep/store.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,18 @@ static const char help[] =
     "      --progress HOW    bar, log, none (default: bar on a terminal, log elsewhere)\n"
     "      --master HOW      shared (rank 0 trains too), dedicated (default: dedicated from 64 ranks)\n"
     "      --max-seconds S   stop after S seconds\n"
+    "      --checkpoint S    save the state of unfinished runs after every S seconds of work on them (default 60; 0:\n"
+    "                        only when the sweep is stopped)\n"
+    "      --checkpoint-max-bytes N\n"
+    "                        no rank's state file gets larger; runs that do not fit in start over (k, M, G: powers of\n"
+    "                        1000)\n"
     "      --help            this\n\n"
     "Stops early on USR1, TERM or INT, after --max-seconds, and before SGDSWEEP_DEADLINE (environment, seconds since "
     "the\n"
     "epoch): exit code 75, nothing done is lost, the same command resumes.\n";
 
 static const double ASK_ABOVE_S = 3600;
+static const double CHECKPOINT_S = 60;
 
 struct run_options {
     const char *grid;
@@ -49,6 +56,22 @@ static int parse_word(const char *option, const char *word, const char *const wo
         (void)strncat(accepted, words[i], sizeof accepted - strlen(accepted) - 1);
     }
     return cli_usage_error("run: %s '%s' is not known; accepted: %s", option, word, accepted);
+}
+
+/* "1500000", "1500k", "20M", "2G". */
+static bool parse_bytes(const char *text, int64_t *bytes)
+{
+    static const char units[] = "kMGT";
+    char *end = NULL;
+    int64_t factor = 1;
+
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    for (const char *at = units; unit && at <= unit; at++)
+        factor *= 1000;
+    return end != text && errno == 0 && (*end == '\0' || (unit && end[1] == '\0')) && number > 0 &&
+           !__builtin_mul_overflow((int64_t)number, factor, bytes);
 }
 
 static int parse_option(int found, struct run_options *options)
@@ -76,6 +99,16 @@ static int parse_option(int found, struct run_options *options)
         code = parse_word("--master", optarg, master, &value);
         options->sweep.master = (sgs_master)value;
         break;
+    case 'c':
+        if (!cli_parse_seconds(optarg, &options->sweep.checkpoint_s))
+            code = cli_usage_error("run: --checkpoint '%s' is not a number of seconds; accepted: 0 or more", optarg);
+        break;
+    case 'b':
+        if (!parse_bytes(optarg, &options->sweep.state_bytes_max))
+            code = cli_usage_error("run: --checkpoint-max-bytes '%s' is not a size; accepted: a whole number above 0, "
+                                   "with k, M, G or T behind it or not",
+                                   optarg);
+        break;
     default:
         if (!cli_parse_seconds(optarg, &options->sweep.max_seconds) || options->sweep.max_seconds == 0)
             code = cli_usage_error("run: --max-seconds '%s' is not a number of seconds; accepted: more than 0", optarg);
@@ -99,11 +132,16 @@ static int parse_environment(struct run_options *options)
 /* -1: go on; else the exit code. */
 static int parse_command_line(int argc, char **argv, struct run_options *options)
 {
-    static const struct option table[] = {
-        {"output", required_argument, NULL, 'o'}, {"yes", no_argument, NULL, 'y'},
-        {"allow-size", no_argument, NULL, 'a'},   {"progress", required_argument, NULL, 'p'},
-        {"master", required_argument, NULL, 'm'}, {"max-seconds", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"output", required_argument, NULL, 'o'},
+                                          {"yes", no_argument, NULL, 'y'},
+                                          {"allow-size", no_argument, NULL, 'a'},
+                                          {"progress", required_argument, NULL, 'p'},
+                                          {"master", required_argument, NULL, 'm'},
+                                          {"max-seconds", required_argument, NULL, 's'},
+                                          {"checkpoint", required_argument, NULL, 'c'},
+                                          {"checkpoint-max-bytes", required_argument, NULL, 'b'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     int found;
 
     opterr = 0;
@@ -173,7 +211,7 @@ static sgs_status run_coll(const struct run_options *options, int rank, sgs_erro
 
 int cli_run(int argc, char **argv)
 {
-    struct run_options options = {0};
+    struct run_options options = {.sweep = {.checkpoint_s = CHECKPOINT_S}};
     sgs_error err = {""};
     int rank = 0;
     int code = parse_command_line(argc, argv, &options);

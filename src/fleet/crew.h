@@ -2,23 +2,37 @@
  * file when its last run ends, and says so. No MPI in here; master and workers use it alike.
  *
  * Two blocks at most are in hand, so that the second fills the lanes that the first leaves empty (when both are of one
- * strip) and nobody waits for an answer. A run's result depends on neither. */
+ * strip) and nobody waits for an answer. A run's result depends on neither.
+ *
+ * Long runs: every `checkpoint_s` of work the states of unfinished runs go to the rank's state file, and at a stop all
+ * of them; a run that was saved in an earlier life goes on from there. */
 #ifndef SGDSWEEP_FLEET_CREW_H
 #define SGDSWEEP_FLEET_CREW_H
 
 #include "message.h"
 #include "sgdsweep/store.h"
+#include "states.h"
 
 struct crew;
 
-/* Where done and dropped blocks are told. */
+/* Where done, saved and dropped blocks are told. text: NULL unless report_has_text. */
 struct crew_sink {
-    void (*tell)(void *context, const struct report *report);
+    void (*tell)(void *context, const struct report *report, const sgs_error *text);
     void *context;
 };
 
-sgs_status crew_create(const sgs_grid *grid, sgs_store *store, struct crew_sink sink, struct crew **crew,
-                       sgs_error *err);
+/* All borrowed. */
+struct crew_setup {
+    const sgs_grid *grid;
+    sgs_store *store;
+    const struct states *states; /* of earlier lives */
+    sgs_state_name name;         /* of this rank's state file */
+    double checkpoint_s;         /* 0: only at a stop */
+    int64_t state_bytes_max;     /* of this rank's state file; 0: no limit */
+    struct crew_sink sink;
+};
+
+sgs_status crew_create(const struct crew_setup *setup, struct crew **crew, sgs_error *err);
 void crew_destroy(struct crew *crew);
 
 /* Take a block; there must be room (crew_wants). */
@@ -29,10 +43,14 @@ bool crew_wants(const struct crew *crew, double lead_s);
 
 bool crew_busy(const struct crew *crew);
 
-/* Train for a slice; write and tell what is complete. */
+/* Steps trained so far. */
+int64_t crew_steps(const struct crew *crew);
+
+/* Train for a slice; write and tell what is complete; save states if it is time. */
 sgs_status crew_slice(struct crew *crew, sgs_error *err);
 
-/* Stop: write and tell the finished pieces of unfinished blocks, tell the rest as returned. */
-sgs_status crew_drop(struct crew *crew, sgs_error *err);
+/* Stop: write and tell the finished pieces of unfinished blocks, save the runs that are under way, tell the rest as
+ * returned. A state that cannot be saved is told and costs its run a start from the beginning, no more. */
+sgs_status crew_stop(struct crew *crew, sgs_error *err);
 
 #endif

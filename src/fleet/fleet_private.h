@@ -2,12 +2,22 @@
 #ifndef SGDSWEEP_FLEET_PRIVATE_H
 #define SGDSWEEP_FLEET_PRIVATE_H
 
+#include "crew.h"
 #include "event_log.h"
 #include "progress.h"
 #include "sgdsweep/fleet.h"
 #include "sgdsweep/sched.h"
 #include "sgdsweep/store.h"
+#include "states.h"
 #include "sync_timer.h"
+
+/* What this life did, as rank 0 counts it. */
+struct deeds {
+    int64_t steps;                       /* trained */
+    double stopping_s;                   /* when the stop was known; 0: it was not asked for */
+    int64_t saved, saved_bytes, unsaved; /* runs whose state was saved at the stop, bytes of it, runs whose was not */
+    int64_t unsaved_said;                /* lines about states that could not be saved */
+};
 
 /* One sweep, on one rank. Members of rank 0 are NULL elsewhere. */
 struct sweep {
@@ -18,12 +28,15 @@ struct sweep {
     double started_s;
     bool dedicated; /* rank 0 does not train */
     sgs_store *store;
+    struct states states;    /* of earlier lives */
     struct sync_timer *sync; /* on one rank per node */
     sgs_lock *lock;          /* rank 0 from here on */
     bool fresh;              /* the file was created in this life */
+    bool synced;             /* what all ranks wrote is on the disk */
     sgs_sched *sched;
     struct event_log *log;
     struct progress progress;
+    struct deeds deeds;
 };
 
 /* Runs [first, end) that a rank reads, in chunks of at most SHARE_CHUNK. */
@@ -31,6 +44,9 @@ enum { SHARE_CHUNK = 16384 };
 
 /* sweep.c: --max-seconds or the deadline is reached. */
 bool sweep_time_is_up(const struct sweep *sweep);
+
+/* sweep.c: what the crew of this rank is told. */
+struct crew_setup sweep_crew_setup(const struct sweep *sweep, struct crew_sink sink);
 
 /* master.c and worker.c: train until the master says END. Not collective; every rank of the sweep calls one of them.
  * Return SGS_OK, SGS_STOPPED (master only) or what failed on this rank. */

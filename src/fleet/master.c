@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MISSES = 3 };
+enum { MISSES = 3, UNSAVED_LINES = 5 };
 
 static const double NAP_S = 20e-6;
 static const double FLUSH_GAP_S = 0.1;
@@ -37,6 +37,8 @@ static void end_all(struct master *master, int32_t kind)
     if (master->ending != 0)
         return;
     master->ending = kind;
+    if (kind == ORDER_DROP)
+        master->sweep->deeds.stopping_s = clock_now_s();
     for (int rank = 1; rank < master->sweep->size; rank++)
         message_send_order(master->sweep->comm, rank, &order);
 }
@@ -121,28 +123,83 @@ static void count_done(struct master *master, int rank, const struct report *rep
 
     fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
     fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
+    states_supersede(&sweep->states, block);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
     if (now.done == now.total)
         end_all(master, ORDER_END);
 }
 
-static void take_failure(struct master *master, int rank, const struct report *report)
+static void count_returned(struct master *master, const struct report *report)
 {
-    sgs_error text;
     sgs_error error;
 
-    SGS_MPI(
-        MPI_Recv(text.text, SGS_ERROR_TEXT_BYTES, MPI_CHAR, rank, TAG_TEXT, master->sweep->comm, MPI_STATUS_IGNORE));
-    text.text[SGS_ERROR_TEXT_BYTES - 1] = '\0';
-    json_t *fields = json_pack("{s:i, s:i, s:s}", "rank", rank, "status", (int)report->status, "text", text.text);
-    fail(master, (sgs_status)report->status, &text);
+    fail(master, sgs_sched_return(master->sweep->sched, report->block, &error), &error);
+    if (report->saved > 0)
+        states_supersede(&master->sweep->states, report->block);
+    answer_idle(master);
+}
+
+static void count_saved(struct master *master, int rank, const struct report *report)
+{
+    sgs_error error;
+    struct deeds *deeds = &master->sweep->deeds;
+    json_t *fields = json_pack("{s:i, s:I, s:I, s:f, s:I, s:b}", "rank", rank, "runs", (json_int_t)report->saved,
+                               "bytes", (json_int_t)report->bytes, "seconds", report->seconds, "steps",
+                               (json_int_t)report->steps, "stopping", (int)report->stopping);
+
+    fail(master, event_log_add(master->sweep->log, "checkpoint", fields, &error), &error);
+    if (report->stopping) {
+        deeds->saved += report->saved;
+        deeds->saved_bytes += report->bytes;
+    }
+}
+
+/* What could not be saved costs time, never a result: a line and an event. */
+static void count_unsaved(struct master *master, int rank, const struct report *report, const sgs_error *text)
+{
+    sgs_error error;
+    struct deeds *deeds = &master->sweep->deeds;
+    json_t *fields = json_pack("{s:i, s:I, s:b, s:s}", "rank", rank, "runs", (json_int_t)report->unsaved, "stopping",
+                               (int)report->stopping, "text", text->text);
+
+    fail(master, event_log_add(master->sweep->log, "state_unsaved", fields, &error), &error);
+    if (report->stopping)
+        deeds->unsaved += report->unsaved;
+    if (deeds->unsaved_said++ < UNSAVED_LINES)
+        progress_say(&master->sweep->progress, "rank %d: the states of %" PRId64 " runs are not saved, %s: %s", rank,
+                     report->unsaved, report->stopping ? "they start over" : "they start over after a kill",
+                     text->text);
+}
+
+static void count_restored(struct master *master, int rank, const struct report *report)
+{
+    sgs_error error;
+    json_t *fields = json_pack("{s:I, s:I, s:i}", "run", (json_int_t)report->block.first, "steps",
+                               (json_int_t)report->steps, "rank", rank);
+    fail(master, event_log_add(master->sweep->log, "state_restored", fields, &error), &error);
+}
+
+static void count_ignored(struct master *master, int rank, const struct report *report, const sgs_error *text)
+{
+    sgs_error error;
+    json_t *fields =
+        json_pack("{s:I, s:i, s:s}", "run", (json_int_t)report->block.first, "rank", rank, "text", text->text);
+    fail(master, event_log_add(master->sweep->log, "state_ignored", fields, &error), &error);
+    progress_say(&master->sweep->progress, "state ignored, run %" PRId64 " starts over: %s", report->block.first,
+                 text->text);
+}
+
+static void take_failure(struct master *master, int rank, const struct report *report, const sgs_error *text)
+{
+    sgs_error error;
+    json_t *fields = json_pack("{s:i, s:i, s:s}", "rank", rank, "status", (int)report->status, "text", text->text);
+    fail(master, (sgs_status)report->status, text);
     fail(master, event_log_add(master->sweep->log, "failure", fields, &error), &error);
 }
 
-static void take_report(struct master *master, int rank, const struct report *report)
+/* text: of reports that have one */
+static void take_report(struct master *master, int rank, const struct report *report, const sgs_error *text)
 {
-    sgs_error error;
-
     switch ((enum report_kind)report->kind) {
     case REPORT_ASK:
         answer(master, rank);
@@ -151,24 +208,36 @@ static void take_report(struct master *master, int rank, const struct report *re
         count_done(master, rank, report);
         break;
     case REPORT_RETURN:
-        fail(master, sgs_sched_return(master->sweep->sched, report->block, &error), &error);
-        answer_idle(master);
+        count_returned(master, report);
+        break;
+    case REPORT_RESTORED:
+        count_restored(master, rank, report);
+        break;
+    case REPORT_IGNORED:
+        count_ignored(master, rank, report, text);
+        break;
+    case REPORT_SAVED:
+        count_saved(master, rank, report);
+        break;
+    case REPORT_UNSAVED:
+        count_unsaved(master, rank, report, text);
         break;
     case REPORT_STOP:
         end_all(master, ORDER_DROP);
         break;
     case REPORT_FAIL:
-        take_failure(master, rank, report);
+        take_failure(master, rank, report, text);
         break;
     case REPORT_BYE:
         master->byes++;
+        master->sweep->deeds.steps += report->steps;
         break;
     }
 }
 
-static void take_own_report(void *context, const struct report *report)
+static void take_own_report(void *context, const struct report *report, const sgs_error *text)
 {
-    take_report(context, 0, report);
+    take_report(context, 0, report, text);
 }
 
 /* Answer until nobody has asked three times in a row: messages in shared memory arrive while one looks. */
@@ -180,6 +249,7 @@ static bool take_mail(struct master *master)
         int arrived = 0;
         MPI_Status status;
         struct report report;
+        sgs_error text = {""};
         SGS_MPI(MPI_Iprobe(MPI_ANY_SOURCE, TAG_REPORT, master->sweep->comm, &arrived, &status));
         if (!arrived) {
             misses++;
@@ -187,7 +257,9 @@ static bool take_mail(struct master *master)
         }
         SGS_MPI(MPI_Recv(&report, sizeof report, MPI_BYTE, status.MPI_SOURCE, TAG_REPORT, master->sweep->comm,
                          MPI_STATUS_IGNORE));
-        take_report(master, status.MPI_SOURCE, &report);
+        if (report_has_text(&report))
+            message_receive_text(master->sweep->comm, status.MPI_SOURCE, &text);
+        take_report(master, status.MPI_SOURCE, &report, &text);
         misses = 0;
         any = true;
     }
@@ -238,6 +310,7 @@ static void serve(struct master *master)
 {
     sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
     sgs_error error;
+    bool stopped = false;
 
     if (now.total == 0)
         end_all(master, ORDER_END);
@@ -245,8 +318,10 @@ static void serve(struct master *master)
         bool moved = take_mail(master);
         look_around(master);
         moved |= train(master);
-        if (master->ending == ORDER_DROP && master->crew && crew_busy(master->crew))
-            fail(master, crew_drop(master->crew, &error), &error);
+        if (master->ending == ORDER_DROP && master->crew && !stopped) {
+            stopped = true;
+            fail(master, crew_stop(master->crew, &error), &error);
+        }
         if (!moved)
             clock_nap(NAP_S);
     } while (master->ending == 0 || master->byes < master->sweep->size - 1);
@@ -255,7 +330,7 @@ static void serve(struct master *master)
 sgs_status master_run(struct sweep *sweep, sgs_error *err)
 {
     struct master master = {.sweep = sweep, .trainers = sweep->size - sweep->dedicated, .err = err};
-    struct crew_sink sink = {take_own_report, &master};
+    const struct crew_setup setup = sweep_crew_setup(sweep, (struct crew_sink){take_own_report, &master});
     sgs_error error;
     sgs_status status = SGS_OK;
 
@@ -263,13 +338,15 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
     if (!master.idle)
         status = sgs_fail(&error, SGS_ENOMEM, "no memory for a master of %d ranks", sweep->size);
     if (status == SGS_OK && !sweep->dedicated)
-        status = crew_create(sweep->grid, sweep->store, sink, &master.crew, &error);
+        status = crew_create(&setup, &master.crew, &error);
     fail(&master, status, &error);
     master.flushed_s = clock_now_s();
     serve(&master);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
     if (now.total > 0)
         progress_end(&sweep->progress, &now);
+    if (master.crew)
+        sweep->deeds.steps += crew_steps(master.crew);
     crew_destroy(master.crew);
     free(master.idle);
     if (master.status == SGS_OK && now.done < now.total)

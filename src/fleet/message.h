@@ -10,12 +10,16 @@ enum message_tag { TAG_REPORT = 1, TAG_ORDER, TAG_TEXT, TAG_RANGES };
 
 /* Worker to master. */
 enum report_kind {
-    REPORT_ASK = 1, /* wants a block; one question open at a time */
-    REPORT_DONE,    /* block (or a part of one) is in the file */
-    REPORT_RETURN,  /* block (or a part of one) was dropped */
-    REPORT_STOP,    /* a stop was requested on this rank */
-    REPORT_FAIL,    /* fatal error; its text follows with TAG_TEXT */
-    REPORT_BYE      /* nothing follows */
+    REPORT_ASK = 1,  /* wants a block; one question open at a time */
+    REPORT_DONE,     /* block (or a part of one) is in the file */
+    REPORT_RETURN,   /* block (or a part of one) was dropped; saved: all its runs stand in this rank's state file */
+    REPORT_RESTORED, /* the run block.first goes on from a saved state, at `steps` */
+    REPORT_IGNORED,  /* a saved state is of no use and its run starts over; text says why */
+    REPORT_SAVED,    /* this rank's state file was written: saved runs in bytes, in `seconds`; `steps` trained so far */
+    REPORT_UNSAVED,  /* `unsaved` runs could not be saved; text says why */
+    REPORT_STOP,     /* a stop was requested on this rank */
+    REPORT_FAIL,     /* fatal error; text */
+    REPORT_BYE       /* nothing follows; `steps` trained in all */
 };
 
 struct report {
@@ -24,13 +28,18 @@ struct report {
     sgs_block block; /* DONE, RETURN */
     double seconds;  /* DONE: spent on it */
     int64_t steps;   /* DONE: trained for it */
+    int64_t saved, unsaved, bytes;
+    int32_t stopping; /* SAVED, UNSAVED: at the stop, nothing of this rank follows but returns */
 };
+
+/* A text follows with TAG_TEXT. */
+bool report_has_text(const struct report *report);
 
 /* Master to worker. */
 enum order_kind {
     ORDER_BLOCK = 1, /* train it */
     ORDER_END,       /* everything is done */
-    ORDER_DROP       /* stop now: write what is finished, return the rest */
+    ORDER_DROP       /* stop now: write what is finished, save what is not, return the rest */
 };
 
 struct order {
@@ -39,7 +48,9 @@ struct order {
     double predicted_s;
 };
 
-void message_send_report(MPI_Comm comm, const struct report *report);
+/* text: read if the report has one */
+void message_send_report(MPI_Comm comm, const struct report *report, const sgs_error *text);
+void message_receive_text(MPI_Comm comm, int rank, sgs_error *text);
 void message_send_order(MPI_Comm comm, int rank, const struct order *order);
 
 #endif

@@ -20,6 +20,17 @@ bool sweep_time_is_up(const struct sweep *sweep)
            (options->deadline > 0 && clock_epoch_s() >= options->deadline);
 }
 
+struct crew_setup sweep_crew_setup(const struct sweep *sweep, struct crew_sink sink)
+{
+    return (struct crew_setup){.grid = sweep->grid,
+                               .store = sweep->store,
+                               .states = &sweep->states,
+                               .name = {sweep->states.life, sweep->rank},
+                               .checkpoint_s = sweep->options->checkpoint_s,
+                               .state_bytes_max = sweep->options->state_bytes_max,
+                               .sink = sink};
+}
+
 /* ---- rank 0 before the others come --------------------------------------------------------------------------------
  */
 
@@ -128,10 +139,12 @@ static sgs_status announce(struct sweep *sweep, const sgs_tally *tally, sgs_erro
     if (!sweep->fresh)
         progress_say(&sweep->progress, "resuming %s: %" PRId64 " runs done, %" PRId64 " to do", sweep->options->path,
                      sweep->progress.before, now.total);
-    json_t *fields =
-        json_pack("{s:i, s:b, s:I, s:I, s:I, s:f, s:s}", "ranks", sweep->size, "dedicated_master",
-                  (int)sweep->dedicated, "done", (json_int_t)sweep->progress.before, "to_do", (json_int_t)now.total,
-                  "damaged", (json_int_t)tally->damaged, "predicted_s", now.total_s, "isa", sgs_trainer_isa());
+    if (sweep->states.count > 0)
+        progress_say(&sweep->progress, "%" PRId64 " runs go on from where they were stopped", sweep->states.count);
+    json_t *fields = json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:f, s:s}", "ranks", sweep->size, "dedicated_master",
+                               (int)sweep->dedicated, "done", (json_int_t)sweep->progress.before, "to_do",
+                               (json_int_t)now.total, "damaged", (json_int_t)tally->damaged, "states",
+                               (json_int_t)sweep->states.count, "predicted_s", now.total_s, "isa", sgs_trainer_isa());
     sgs_status status = event_log_add(sweep->log, sweep->fresh ? "start" : "resume", fields, err);
     return status == SGS_OK ? event_log_flush(sweep->log, err) : status;
 }
@@ -148,6 +161,7 @@ static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
     sgs_status synced = sync_timer_stop(sweep->sync, &other);
     sweep->sync = NULL;
     synced = sgs_agree_coll(sweep->comm, synced, &other);
+    sweep->synced = synced == SGS_OK;
     if (synced <= status)
         return status;
     if (err)
@@ -160,6 +174,8 @@ static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained,
 {
     sgs_status status = scan_pending_coll(sweep, tally, err);
 
+    if (status == SGS_OK)
+        status = states_open_coll(sweep, &sweep->states, err);
     if (status == SGS_OK && sweep->rank == 0) {
         status = sgs_sched_start(sweep->sched, err);
         if (status == SGS_OK)
@@ -171,31 +187,80 @@ static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained,
     if (status != SGS_OK || *trained)
         return status == SGS_OK ? train_coll(sweep, err) : status;
     /* nothing to do: an earlier life may have ended between its last write and its sync */
-    return sgs_agree_coll(sweep->comm, sgs_store_sync(sweep->store, err), err);
+    status = sgs_agree_coll(sweep->comm, sgs_store_sync(sweep->store, err), err);
+    sweep->synced = status == SGS_OK;
+    return status;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------
  */
 
+/* What is left of saved states is removed; that it could not be is no reason to fail. */
+static void tidy_states(struct sweep *sweep, sgs_status status)
+{
+    sgs_error why;
+    sgs_status removed =
+        status == SGS_OK ? states_remove_all(&sweep->states, &why) : states_prune(&sweep->states, &why);
+    if (removed != SGS_OK)
+        progress_say(&sweep->progress, "old state files stay: %s", why.text);
+}
+
+/* The stop in numbers, behind what err says already. */
+static void explain_stop(const struct sweep *sweep, double stopping_s, sgs_error *err)
+{
+    const struct deeds *deeds = &sweep->deeds;
+    const sgs_error text = *err;
+
+    if (deeds->stopping_s > 0)
+        (void)sgs_fail(err, SGS_STOPPED,
+                       "%.600s; stopping took %.2f s, the states of %" PRId64 " runs were saved (%.3g MB)%s", text.text,
+                       stopping_s, deeds->saved, (double)deeds->saved_bytes * 1e-6,
+                       deeds->unsaved > 0 ? ", others start over" : "");
+}
+
+static json_t *end_fields(const struct sweep *sweep, sgs_status status, const sgs_tally *tally, sgs_error *err)
+{
+    const struct deeds *deeds = &sweep->deeds;
+    char digest[SGS_KEY_TEXT_BYTES];
+    const double now_s = clock_now_s();
+    const double stopping_s = deeds->stopping_s > 0 ? now_s - deeds->stopping_s : 0;
+    json_t *fields = json_pack("{s:f, s:I}", "seconds", now_s - sweep->started_s, "steps", (json_int_t)deeds->steps);
+    json_t *more = NULL;
+
+    if (status == SGS_OK) {
+        more = json_pack("{s:s}", "results_digest", sgs_key_text(tally->digest, digest));
+    } else {
+        if (status == SGS_STOPPED)
+            explain_stop(sweep, stopping_s, err);
+        more = json_pack("{s:f, s:I, s:I, s:I, s:s}", "stopping_s", stopping_s, "saved_runs", (json_int_t)deeds->saved,
+                         "saved_bytes", (json_int_t)deeds->saved_bytes, "unsaved_runs", (json_int_t)deeds->unsaved,
+                         "text", err->text);
+    }
+    if (fields && json_object_update(fields, more) != 0) {
+        json_decref(fields);
+        fields = NULL;
+    }
+    json_decref(more);
+    return fields;
+}
+
 static sgs_status log_end(struct sweep *sweep, sgs_status status, const sgs_tally *tally, sgs_error *err)
 {
-    char digest[SGS_KEY_TEXT_BYTES];
-    double seconds = clock_now_s() - sweep->started_s;
-    sgs_status logged = SGS_OK;
+    static const char *const names[] = {[SGS_OK] = "complete", [SGS_STOPPED] = "stop"};
+    sgs_error error;
 
     if (!sweep->log)
         return SGS_OK;
-    if (status == SGS_OK) {
-        json_t *fields =
-            json_pack("{s:f, s:s}", "seconds", seconds, "results_digest", sgs_key_text(tally->digest, digest));
-        logged = event_log_add(sweep->log, "complete", fields, err);
-    } else {
-        json_t *fields = json_pack("{s:f, s:s}", "seconds", seconds, "text", err->text);
-        logged = event_log_add(sweep->log, status == SGS_STOPPED ? "stop" : "error", fields, NULL);
-    }
-    sgs_status closed = event_log_close(sweep->log, logged == SGS_OK ? err : NULL);
+    json_t *fields = end_fields(sweep, status, tally, err);
+    sgs_status logged = event_log_add(sweep->log, status <= SGS_STOPPED ? names[status] : "error", fields, &error);
+    sgs_status closed = event_log_close(sweep->log, logged == SGS_OK ? &error : NULL);
     sweep->log = NULL;
-    return logged == SGS_OK ? closed : logged;
+    if (logged == SGS_OK)
+        logged = closed;
+    /* A failure that is reported already is the better story. */
+    if (logged != SGS_OK && status <= SGS_STOPPED)
+        *err = error;
+    return status <= SGS_STOPPED ? logged : SGS_OK;
 }
 
 static void say_complete(struct sweep *sweep, const sgs_tally *tally)
@@ -213,17 +278,16 @@ static sgs_status end_coll(struct sweep *sweep, sgs_status status, const sgs_tal
     sgs_status mine = status;
 
     if (sweep->rank == 0) {
-        sgs_error text = *err;
-        sgs_status logged = log_end(sweep, status, tally, &text);
-        if (status == SGS_OK || status == SGS_STOPPED)
-            mine = logged > mine ? logged : mine;
-        if (mine != status)
-            *err = text;
+        if (sweep->synced)
+            tidy_states(sweep, status);
+        sgs_status logged = log_end(sweep, status, tally, err);
+        mine = logged > mine ? logged : mine;
         if (mine == SGS_OK)
             say_complete(sweep, tally);
     }
     sgs_lock_release(sweep->lock);
     sgs_sched_destroy(sweep->sched);
+    states_clear(&sweep->states);
     return sgs_agree_coll(sweep->comm, mine, err);
 }
 

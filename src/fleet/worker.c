@@ -20,9 +20,9 @@ struct worker {
     sgs_status status; /* the failure that the master was told */
 };
 
-static void send_report(void *context, const struct report *report)
+static void send_report(void *context, const struct report *report, const sgs_error *text)
 {
-    message_send_report(((struct worker *)context)->sweep->comm, report);
+    message_send_report(((struct worker *)context)->sweep->comm, report, text);
 }
 
 /* Keep the first failure and tell the master. */
@@ -32,8 +32,7 @@ static void fail(struct worker *worker, sgs_status status, const sgs_error *err)
         return;
     struct report report = {.kind = REPORT_FAIL, .status = (int32_t)status};
     worker->status = status;
-    send_report(worker, &report);
-    SGS_MPI(MPI_Send(err->text, SGS_ERROR_TEXT_BYTES, MPI_CHAR, 0, TAG_TEXT, worker->sweep->comm));
+    send_report(worker, &report, err);
 }
 
 /* Take one order, if there is one. */
@@ -66,14 +65,14 @@ static void ask(struct worker *worker)
     struct report report = {.kind = REPORT_ASK};
     worker->asked = true;
     worker->asked_s = clock_now_s();
-    send_report(worker, &report);
+    send_report(worker, &report, NULL);
 }
 
 static void tell_stop(struct worker *worker)
 {
     struct report report = {.kind = REPORT_STOP};
     worker->told_stop = true;
-    send_report(worker, &report);
+    send_report(worker, &report, NULL);
 }
 
 /* One round: look around, then train for a slice. false: there was nothing to do. */
@@ -114,10 +113,14 @@ static sgs_status serve(struct worker *worker, sgs_error *err)
             clock_nap(nap_s);
         bound_latency(worker);
     }
-    if (worker->ended == ORDER_DROP && worker->status == SGS_OK) {
-        sgs_status status = crew_drop(worker->crew, err);
-        if (status != SGS_OK)
+    /* After a failure too: what can be saved is. */
+    if (worker->ended == ORDER_DROP && worker->crew) {
+        sgs_error error;
+        sgs_status status = crew_stop(worker->crew, &error);
+        if (status != SGS_OK && worker->status == SGS_OK) {
+            *err = error;
             fail(worker, status, err);
+        }
     }
     return worker->status;
 }
@@ -126,13 +129,15 @@ sgs_status worker_run(struct sweep *sweep, sgs_error *err)
 {
     struct worker worker = {.sweep = sweep, .latency_s = LATENCY_GUESS_S};
     struct report bye = {.kind = REPORT_BYE};
-    struct crew_sink sink = {send_report, &worker};
-    sgs_status status = crew_create(sweep->grid, sweep->store, sink, &worker.crew, err);
+    const struct crew_setup setup = sweep_crew_setup(sweep, (struct crew_sink){send_report, &worker});
+    sgs_status status = crew_create(&setup, &worker.crew, err);
 
     if (status != SGS_OK)
         fail(&worker, status, err);
     status = serve(&worker, err);
-    message_send_report(sweep->comm, &bye);
+    if (worker.crew)
+        bye.steps = crew_steps(worker.crew);
+    message_send_report(sweep->comm, &bye, NULL);
     crew_destroy(worker.crew);
     return status;
 }

@@ -53,14 +53,46 @@ void sgs_state_pack(const sgs_trainer *tr, int l, void *state)
         memcpy(u + (size_t)i * sizeof(double), &s->u[(size_t)i * (size_t)s->lanes + (size_t)l], sizeof(double));
 }
 
+static bool is_sound(const state_head *head, const sgs_job *job)
+{
+    return head->magic == STATE_MAGIC && head->algorithm == SGS_ALGORITHM_VERSION && head->n == job->run.n &&
+           head->t >= 0 && head->t < job->stop.max_steps && head->next_check > head->t && head->checks > 0 &&
+           head->checks < INT32_MAX / 2 && head->recorded >= 0 && head->g > 0.0 && head->h > 0.0;
+}
+
 int64_t sgs_state_steps(const sgs_job *job)
 {
     state_head head;
     memcpy(&head, job->state, sizeof head);
-    const bool sound = head.magic == STATE_MAGIC && head.algorithm == SGS_ALGORITHM_VERSION && head.n == job->run.n &&
-                       head.t >= 0 && head.t < job->stop.max_steps && head.next_check > head.t && head.checks > 0 &&
-                       head.recorded >= 0 && head.g > 0.0 && head.h > 0.0;
-    return sound ? head.t : -1;
+    return is_sound(&head, job) ? head.t : -1;
+}
+
+bool sgs_state_look(const sgs_job *job, const void *state, size_t size, const sgs_feed *feed, sgs_state_info *info)
+{
+    state_head head;
+    if (size != sizeof head + (size_t)job->run.n * sizeof(double))
+        return false;
+    memcpy(&head, state, sizeof head);
+    if (!is_sound(&head, job) || head.recorded > feed->record_count)
+        return false;
+    *info = (sgs_state_info){.steps = head.t, .recorded = head.recorded};
+    return (head.recorded == 0 || feed->record_steps[head.recorded - 1] <= head.t) &&
+           (head.recorded == feed->record_count || feed->record_steps[head.recorded] > head.t);
+}
+
+int sgs_trainer_lanes(const sgs_trainer *trainer)
+{
+    return trainer->lanes->lanes;
+}
+
+const sgs_job *sgs_trainer_job(const sgs_trainer *trainer, int lane)
+{
+    return trainer->run[lane].busy ? &trainer->run[lane].job : NULL;
+}
+
+void sgs_trainer_state(const sgs_trainer *trainer, int lane, void *state)
+{
+    sgs_state_pack(trainer, lane, state);
 }
 
 bool sgs_state_unpack(sgs_trainer *tr, int l, const sgs_job *job)

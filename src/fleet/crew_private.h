@@ -1,0 +1,45 @@
+/* The inside of a crew, shared by training (crew.c) and saving (crew_save.c). */
+#ifndef SGDSWEEP_FLEET_CREW_PRIVATE_H
+#define SGDSWEEP_FLEET_CREW_PRIVATE_H
+
+#include "crew.h"
+#include "task.h"
+
+enum { TASKS = 2 };
+
+struct crew {
+    struct crew_setup setup;
+    struct row_shape shape;
+    struct task tasks[TASKS]; /* oldest first */
+    int count;
+    sgs_trainer *trainer; /* for runs of trainer_strip; NULL at first */
+    int64_t trainer_strip, trainer_runs;
+    int busy; /* lanes with an unfinished run */
+    int64_t slice_steps;
+    double now_s;   /* when the present slice began */
+    double spent_s; /* training since the last block was told */
+    int64_t spent_steps, all_steps;
+    double save_due_s;  /* INFINITY: nothing in hand could be old enough */
+    bool file_there;    /* this rank has a state file */
+    void *restored;     /* the record that the last job's state is borrowed from */
+    sgs_status trouble; /* in a call of the feed, which cannot fail */
+    sgs_error trouble_text;
+};
+
+struct task *crew_task_of(struct crew *crew, int64_t run);
+
+/* Write the runs of a task that have ended and are not in the file yet, and tell. */
+sgs_status crew_write_ended(struct crew *crew, struct task *task, sgs_error *err);
+
+void crew_tell(struct crew *crew, const struct report *report, const sgs_error *text);
+
+/* A run goes into a lane, or ends, now: there will be something to save. */
+void crew_mind(struct crew *crew);
+
+/* If it is time: write what has ended, save the runs that are old enough. A failure to save is told, not returned. */
+sgs_status crew_checkpoint(struct crew *crew, sgs_error *err);
+
+/* Save every run that is under way, whatever its age. Told, never returned. */
+void crew_save_all(struct crew *crew);
+
+#endif

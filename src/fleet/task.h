@@ -1,0 +1,58 @@
+/* A block in hand: the rows that its runs fill, and how far each run is. */
+#ifndef SGDSWEEP_FLEET_TASK_H
+#define SGDSWEEP_FLEET_TASK_H
+
+#include "sgdsweep/sched.h"
+#include "sgdsweep/store.h"
+#include "sgdsweep/train.h"
+
+/* What a run leaves in a row besides its result; of a grid. */
+struct row_shape {
+    const sgs_grid *grid;
+    int32_t features;                     /* 0: no weights */
+    int64_t record_values, weight_values; /* of a run, as in sgs_rows */
+};
+
+struct task_run {
+    double since_s; /* when it went into a lane, or was last saved */
+    bool ended;     /* its row is whole */
+    bool written;   /* and in the file */
+    bool saved;     /* stands in this rank's state file */
+    bool adding;    /* and in the one being written */
+};
+
+struct task {
+    sgs_block block;
+    int64_t strip;
+    double predicted_s;
+    int64_t taken, ended; /* runs handed to the trainer; that ended */
+    struct task_run *runs;
+    sgs_result *results;
+    sgs_value *records; /* as in sgs_rows, or NULL */
+    double *weights;    /* as in sgs_rows, or NULL */
+};
+
+sgs_status task_init(struct task *task, const struct row_shape *shape, sgs_block block, sgs_error *err);
+void task_clear(struct task *task);
+
+/* The rows of a task from run `at` on. */
+sgs_rows task_rows(const struct task *task, const struct row_shape *shape, int64_t at);
+
+/* Runs of a task are named by their index in the grid from here on. */
+
+/* Keep what a run is at its k-th recorded step, and at its end. */
+void task_record(struct task *task, const struct row_shape *shape, const sgs_job *job, int64_t k,
+                 const sgs_value *values, sgs_point at);
+void task_end(struct task *task, const struct row_shape *shape, const sgs_job *job, const sgs_result *result,
+              sgs_point end);
+
+/* The saved form of a run at a state of its trainer; all borrowed. */
+sgs_saved_run task_saved(const struct task *task, const struct row_shape *shape, const sgs_job *job, const void *state,
+                         size_t size);
+
+/* Put back what was saved of a run: its rows, and its state into job (borrowed from saved).
+ *  @return SGS_OK; SGS_EINVAL: not a state that this program could have saved of this run */
+sgs_status task_restore(struct task *task, const struct row_shape *shape, const sgs_saved_run *saved, sgs_job *job,
+                        sgs_error *err);
+
+#endif
