@@ -2,6 +2,7 @@
  *
  * Rank 0 checks and opens serially first and hands out the grid, so that no rank is left alone in a collective call by
  * a file that only it found wanting. Every step that can fail on one rank alone ends in an agreement. */
+#include "ompio.h"
 #include "open.h"
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +71,10 @@ static sgs_status open_shared(sgs_store *store, sgs_error *err)
     /* Only a rank without memory gets no list, and it must not enter the collective open alone. */
     sgs_status status = access >= 0 ? SGS_OK : sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
     status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
-    if (status == SGS_OK)
+    if (status == SGS_OK) {
+        sgs_ompio_prepare_coll(store->path, store->comm);
         status = sgs_store_agree_coll(store->comm, sgs_store_open_file(store, access, err), err);
+    }
     H5Pclose(access);
     if (status == SGS_OK)
         status = sgs_store_agree_coll(store->comm, sgs_store_open_datasets(store, err), err);
