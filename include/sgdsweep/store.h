@@ -25,6 +25,10 @@ typedef struct sgs_store sgs_store;
 
 typedef enum sgs_store_mode { SGS_STORE_READ, SGS_STORE_WRITE } sgs_store_mode;
 
+/** Keep HDF5 from tearing itself down at exit and in MPI_Finalize, where it crashes (1.10.8) on a file that a full disk
+ * kept it from closing. Once, at the start of a program, before MPI_Init; everything is closed by sgs_store_close. */
+void sgs_store_start(void);
+
 /** Bytes that the results file of a grid will take, before it exists (within 2 % or 64 kB). */
 int64_t sgs_store_size_bytes(const sgs_grid *grid);
 
@@ -211,6 +215,10 @@ sgs_status sgs_lock_take(const char *path, sgs_lock **lock, char *notice, sgs_er
 
 /** Release and remove. Accepts NULL. */
 void sgs_lock_release(sgs_lock *lock);
+
+/** Remove what killed sweeps left beside the file: lock files of MPI-IO. By who holds the lock; what cannot be removed
+ * does no harm. */
+void sgs_store_tidy(const char *path);
 
 #ifdef __cplusplus
 }

@@ -49,7 +49,7 @@ static int flushed(int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    perror("sgdsweep: standard output");
+    perror("sgdsweep: error: standard output");
     return code == SGS_EXIT_COMPLETE ? SGS_EXIT_FAILURE : code;
 }
 
@@ -75,6 +75,7 @@ int main(int argc, char **argv)
         return flushed(print_help());
     if (strcmp(argv[1], "--version") == 0)
         return flushed(print_version());
+    sgs_store_start();
     for (int i = 0; i < VERBS; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return flushed(verbs[i].run(argc - 1, argv + 1));

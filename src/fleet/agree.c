@@ -24,9 +24,12 @@ void sgs_fleet_start_coll(int *argc, char ***argv, int *rank)
 {
     int provided = 0;
 
-    /* Open MPI's shared file pointers, which nothing here uses, take a semaphore that is named after the file without
-     * its folder: two sweeps that open files of one name on one node at the same moment would wait for ever. */
-    (void)setenv("OMPI_MCA_sharedfp", "individual", 0);
+    /* Nothing here uses shared file pointers, but Open MPI prepares them: in shared memory by default, with a semaphore
+     * that is named after the file without its folder. Two sweeps that open files of one name on one node would wait
+     * for ever, and so would every later one after a kill at that moment. What is left makes a lock file beside the
+     * results file, which goes with it (sgs_store_tidy). */
+    (void)setenv("OMPI_MCA_sharedfp", "^sm", 0);
+    (void)setenv("OMPI_MCA_fbtl_posix_write_datasieving", "0", 0); /* never write what another rank may be writing */
     SGS_MPI(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided));
     SGS_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     if (provided < MPI_THREAD_FUNNELED)

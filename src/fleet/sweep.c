@@ -70,6 +70,7 @@ static sgs_status prepare_root(struct sweep *sweep, sgs_error *err)
 
     if (status != SGS_OK)
         return status;
+    sgs_store_tidy(path);
     if (notice[0] != '\0')
         progress_say(&sweep->progress, "%s", notice);
     if (access(path, F_OK) == 0) {

@@ -198,8 +198,11 @@ static sgs_status clear_log(const creation *c, sgs_error *err)
     if (fd < 0 && errno == ENOENT)
         return SGS_OK;
     ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
+    int why = errno;
     if (fd >= 0)
         close(fd);
+    if (got < 0)
+        return sgs_fail(err, SGS_EIO, "cannot read %s: %s", c->log, strerror(why));
     if (got != (ssize_t)sizeof head || memcmp(head, ours, sizeof head) != 0)
         return sgs_fail(err, SGS_EEXIST,
                         "%s exists and is no log of a sweep: move it away, the new file needs the name", c->log);

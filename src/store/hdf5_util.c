@@ -1,5 +1,6 @@
 /* HDF5's errors as one line, property lists, types, attributes (hdf5_util.h). */
 #include "hdf5_util.h"
+#include "sgdsweep/store.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,12 @@
 void sgs_hdf5_quiet(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+void sgs_store_start(void)
+{
+    H5dont_atexit();
+    H5open(); /* without MPI the library leaves no call of itself behind for MPI_Finalize */
 }
 
 enum { DEEPEST_BYTES = 400 };

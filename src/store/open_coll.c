@@ -63,13 +63,13 @@ static sgs_status share_grid(sgs_store *store, char *canonical, sgs_error *err)
 static sgs_status open_shared(sgs_store *store, sgs_error *err)
 {
     hid_t access = sgs_hdf5_access();
-    if (access >= 0 &&
-        (H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL) < 0 || H5Pset_all_coll_metadata_ops(access, true) < 0)) {
-        H5Pclose(access);
-        access = H5I_INVALID_HID;
-    }
-    /* Only a rank without memory gets no list, and it must not enter the collective open alone. */
+    /* Only a rank without memory gets no list, and it must not leave the others alone: the next call duplicates the
+     * communicator, and the one after it opens the file. */
     sgs_status status = access >= 0 ? SGS_OK : sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
+    status = sgs_store_agree_coll(store->comm, status, err);
+    if (status == SGS_OK &&
+        (H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL) < 0 || H5Pset_all_coll_metadata_ops(access, true) < 0))
+        status = sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
     status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
     if (status == SGS_OK) {
         sgs_ompio_prepare_coll(store->path, store->comm);
@@ -96,6 +96,7 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
         return status;
     }
     MPI_Comm_dup(comm, &opened->comm);
+    MPI_Comm_set_errhandler(opened->comm, MPI_ERRORS_ARE_FATAL); /* ranks that cannot agree cannot go on either */
     status = sgs_store_agree_coll(opened->comm, rank == 0 ? look_first(opened, &canonical, err) : SGS_OK, err);
     if (status == SGS_OK)
         status = share_grid(opened, canonical, err);

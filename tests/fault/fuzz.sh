@@ -2,7 +2,7 @@
 # Run the fuzz targets on the corpus and on what libFuzzer makes of it; exit 1 on a crash, a leak, a hang or a broken
 # promise. One line of figures for each.
 #
-#   bash tests/fault/fuzz.sh [SECONDS [TARGET...]]       default: 60 s for each of grid, expression, results, ...
+#   bash tests/fault/fuzz.sh [SECONDS [TARGET...]]       default: 60 s for each of grid, expression, results, state
 #
 # SGDSWEEP_FUZZ_BUILD: build tree (build-fuzz). SGDSWEEP_FUZZ_KEEP=1: new inputs that reach new code go to the corpus.
 # What failed stays beside the build tree's targets as crash-*, slow-unit-*, ...: give it to the target as argument.
@@ -18,7 +18,7 @@ if (($#)); then
 fi
 build=${SGDSWEEP_FUZZ_BUILD:-build-fuzz}
 targets=("$@")
-((${#targets[@]})) || targets=(grid expression results)
+((${#targets[@]})) || targets=(grid expression results state)
 
 say() { printf 'fuzz: %s\n' "$*"; }
 
@@ -32,7 +32,7 @@ if ! compile >"$build.log" 2>&1; then
 fi
 
 export UBSAN_OPTIONS=print_stacktrace=1
-export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS=suppressions=$PWD/tests/fault/lsan.supp:print_suppressions=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/fuzz.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 

@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 PROGRAM = os.path.abspath(os.environ.get("SGDSWEEP", "build/sgdsweep"))
+SHIM = os.path.abspath(os.environ.get("SGDSWEEP_SHIM_LIBRARY", "build/tests/libfault_shim.so"))
 FULL = os.environ.get("SGDSWEEP_TEST_FULL", "") not in ("", "0")
 SEED = int(os.environ.get("SGDSWEEP_TEST_SEED", random.SystemRandom().randrange(1 << 31)))
 TIMEOUT_S = 120
@@ -71,9 +72,11 @@ def die_with_parent():
 
 class FaultTest(unittest.TestCase):
     maxDiff = None
+    in_memory = False  # a test of many short sweeps does not wait for the disk's syncs
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="sgf")  # short: the paths of MPI's sockets have 108 bytes
+        memory = "/dev/shm" if self.in_memory and os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="sgf", dir=memory)  # short: the paths of MPI's sockets have 108 bytes
         self.env = self.environment(self.folder)
         self.started = []
         self.chance = random.Random(SEED)
@@ -83,7 +86,9 @@ class FaultTest(unittest.TestCase):
     def environment(folder):
         env = dict(os.environ, TMPDIR=folder, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                    OMPI_MCA_mpi_yield_when_idle="1", OMPI_MCA_fbtl_posix_write_datasieving="0",
-                   OMPI_MCA_orte_execute_quiet="1", OMPI_MCA_btl_vader_backing_directory=folder)
+                   OMPI_MCA_orte_execute_quiet="1", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader",
+                   OMPI_MCA_mtl="^psm2,ofi", OMPI_MCA_ess_singleton_isolated="1",  # start quickly
+                   OMPI_MCA_btl_vader_backing_directory=folder)
         for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGDSWEEP_DEADLINE", "SGDSWEEP_ISA"):
             env.pop(name, None)
         return env
@@ -128,12 +133,15 @@ class FaultTest(unittest.TestCase):
         launcher = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", str(ranks)] if ranks else []
         return [*launcher, PROGRAM, *arguments]
 
-    def start(self, ranks, *arguments, env=None, wrapper=(), **more):
-        process = subprocess.Popen([*wrapper, *self.command(ranks, *arguments)], env=dict(self.env, **(env or {})),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                   preexec_fn=die_with_parent, **more)
+    def start_command(self, command, env=None):
+        process = subprocess.Popen(command, env=dict(self.env, **(env or {})), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                   preexec_fn=die_with_parent)
         self.started.append(process)
         return process
+
+    def start(self, ranks, *arguments, env=None):
+        return self.start_command(self.command(ranks, *arguments), env)
 
     def finish(self, process, timeout=TIMEOUT_S):
         """Wait for the end. A program that hangs is a failure with its stacks unknown but its name shown."""
@@ -161,6 +169,26 @@ class FaultTest(unittest.TestCase):
             if pid != process.pid or process.poll() is None:
                 send(pid, signal.SIGKILL)
         process.wait()
+
+    def start_with_shim(self, ranks, *arguments, shim, **more):
+        """With tests/fault/shim.c preloaded; `shim` and, as SGDSWEEP_SHIM_..., `more` are what it reads. The shim is not
+        for mpirun itself."""
+        env = {f"SGDSWEEP_SHIM_{name.upper()}": str(value) for name, value in more.items() if value is not None}
+        env |= {"LD_PRELOAD": SHIM, "SGDSWEEP_SHIM_REPORT": self.path("report")} | ({"SGDSWEEP_SHIM": shim} if shim else {})
+        if not ranks:
+            return self.start(0, *arguments, env=env)
+        command = self.command(ranks, *arguments)
+        at = command.index(PROGRAM)
+        exported = [word for name in env for word in ("-x", f"{name}={env[name]}")]
+        return self.start_command([*command[:at], *exported, *command[at:]])
+
+    def shim_report(self):
+        """Lines that the shim left, and forget them."""
+        if not os.path.exists(self.path("report")):
+            return []
+        report = [line.split() for line in self.read("report").decode().splitlines()]
+        os.unlink(self.path("report"))
+        return report
 
     # ---- the program's answers
 
