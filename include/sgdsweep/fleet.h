@@ -8,7 +8,7 @@
 #ifndef SGDSWEEP_FLEET_H
 #define SGDSWEEP_FLEET_H
 
-#include "sgdsweep/grid.h"
+#include "sgdsweep/sched.h"
 #include <mpi.h>
 
 #ifdef __cplusplus
@@ -28,6 +28,7 @@ typedef struct sgs_sweep_options {
     double checkpoint_s;     /**< save the state of runs with so many seconds of work since the last save; 0: only at a
                                 stop */
     int64_t state_bytes_max; /**< of a rank's state file; 0: no limit. A run whose state does not fit is not saved */
+    const sgs_speed *speed;  /**< of the machine, for the schedule on rank 0; NULL: not measured. Borrowed */
 } sgs_sweep_options;
 
 /** MPI_Init_thread at the level that the sweep needs (FUNNELED), and MPI_Finalize. Collective. A failure aborts.

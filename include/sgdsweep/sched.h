@@ -87,7 +87,7 @@ sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err);
 bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block);
 
 /** Predicted seconds of a block, corrected by what was measured so far. */
-double sgs_sched_block_seconds(const sgs_sched *sched, sgs_block block);
+double sgs_sched_block_seconds(sgs_sched *sched, sgs_block block);
 
 /** A block, or a part of it, came back finished, with the seconds it took; or it did not (its trainer was stopped or
  *  failed): it is to do again.
@@ -102,6 +102,15 @@ typedef struct sgs_sched_progress {
     double total_s, left_s;
 } sgs_sched_progress;
 sgs_sched_progress sgs_sched_progress_now(const sgs_sched *sched);
+
+/** Predictions against what was measured, in groups of one or more neighbouring cells. */
+typedef struct sgs_sched_accuracy {
+    double predicted_s, measured_s; /**< of what is done, by all trainers */
+    int64_t cells;                  /**< groups with more than a second of work */
+    int64_t within;                 /**< of these, predicted within a factor of 1.5 */
+    double worst; /**< largest of predicted / measured and its inverse among them; 1 if there is none */
+} sgs_sched_accuracy;
+sgs_sched_accuracy sgs_sched_accuracy_now(const sgs_sched *sched);
 
 /* ---- simulation ------------------------------------------------------------------------------------------------- */
 

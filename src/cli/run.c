@@ -4,8 +4,10 @@
 #include "sgdsweep/fleet.h"
 #include "sgdsweep/sched.h"
 #include "sgdsweep/store.h"
+#include "speed.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,7 @@ static const char help[] =
     "      --checkpoint-max-bytes N\n"
     "                        no rank's state file gets larger; runs that do not fit in start over (k, M, G: powers of\n"
     "                        1000)\n"
+    "      --speed FILE      speed of the machine, as `sgdsweep bench --json` printed it (default: measure at start)\n"
     "      --help            this\n\n"
     "Stops early on USR1, TERM or INT, after --max-seconds, and before SGDSWEEP_DEADLINE (environment, seconds since "
     "the\n"
@@ -36,6 +39,8 @@ static const double CHECKPOINT_S = 60;
 struct run_options {
     const char *grid;
     bool yes;
+    const char *speed_file; /* NULL: measure */
+    sgs_speed speed;
     sgs_sweep_options sweep;
 };
 
@@ -95,6 +100,9 @@ static int parse_option(int found, struct run_options *options)
         code = parse_word("--progress", optarg, progress, &value);
         options->sweep.progress = (sgs_progress)value;
         break;
+    case 'v':
+        options->speed_file = optarg;
+        break;
     case 'm':
         code = parse_word("--master", optarg, master, &value);
         options->sweep.master = (sgs_master)value;
@@ -140,6 +148,7 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
                                           {"max-seconds", required_argument, NULL, 's'},
                                           {"checkpoint", required_argument, NULL, 'c'},
                                           {"checkpoint-max-bytes", required_argument, NULL, 'b'},
+                                          {"speed", required_argument, NULL, 'v'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int found;
@@ -170,12 +179,29 @@ static bool in_batch_job(void)
     return getenv("SLURM_JOB_ID") || getenv("PBS_JOBID") || getenv("LSB_JOBID");
 }
 
+/* Of short sweeps the speed does not matter: measure for a hundredth of what is to do, up to half a second. */
+static sgs_status take_speed(const sgs_grid *grid, struct run_options *options, sgs_error *err)
+{
+    static const double worth_s = 10;
+
+    options->sweep.speed = &options->speed;
+    options->speed = sgs_speed_default();
+    if (options->speed_file)
+        return cli_speed_read(options->speed_file, &options->speed, err);
+    double predicted_s = sgs_forecast_grid(grid, &options->speed).seconds;
+    return predicted_s > worth_s ? cli_speed_measure(grid, fmin(0.01 * predicted_s, 0.5), &options->speed, err)
+                                 : SGS_OK;
+}
+
 /* Say what it will cost, and refuse what nobody meant to start on a login node. */
-static sgs_status check_cost(const sgs_grid *grid, const struct run_options *options, sgs_error *err)
+static sgs_status check_cost(const sgs_grid *grid, struct run_options *options, sgs_error *err)
 {
     char size[CLI_TEXT_BYTES];
-    sgs_speed speed = sgs_speed_default();
-    sgs_forecast forecast = sgs_forecast_grid(grid, &speed);
+    sgs_status status = take_speed(grid, options, err);
+
+    if (status != SGS_OK)
+        return status;
+    sgs_forecast forecast = sgs_forecast_grid(grid, &options->speed);
 
     (void)cli_size_text((double)sgs_store_size_bytes(grid), size);
     (void)fprintf(stderr,
@@ -189,13 +215,13 @@ static sgs_status check_cost(const sgs_grid *grid, const struct run_options *opt
     return SGS_OK;
 }
 
-static sgs_status read_grid(const struct run_options *options, sgs_grid **grid, sgs_error *err)
+static sgs_status read_grid(struct run_options *options, sgs_grid **grid, sgs_error *err)
 {
     sgs_status status = sgs_grid_read(options->grid, grid, err);
     return status == SGS_OK ? check_cost(*grid, options, err) : status;
 }
 
-static sgs_status run_coll(const struct run_options *options, int rank, sgs_error *err)
+static sgs_status run_coll(struct run_options *options, int rank, sgs_error *err)
 {
     sgs_grid *grid = NULL;
     sgs_status status = rank == 0 ? read_grid(options, &grid, err) : SGS_OK;

@@ -327,6 +327,18 @@ static void serve(struct master *master)
     } while (master->ending == 0 || master->byes < master->sweep->size - 1);
 }
 
+/* What predictions were worth, for the log. */
+static void log_accuracy(struct master *master)
+{
+    sgs_sched_accuracy sum = sgs_sched_accuracy_now(master->sweep->sched);
+    sgs_error error;
+    json_t *fields =
+        json_pack("{s:f, s:f, s:I, s:I, s:f}", "predicted_s", sum.predicted_s, "measured_s", sum.measured_s, "cells",
+                  (json_int_t)sum.cells, "within_1_5", (json_int_t)sum.within, "worst", sum.worst);
+
+    fail(master, event_log_add(master->sweep->log, "prediction", fields, &error), &error);
+}
+
 sgs_status master_run(struct sweep *sweep, sgs_error *err)
 {
     struct master master = {.sweep = sweep, .trainers = sweep->size - sweep->dedicated, .err = err};
@@ -343,8 +355,10 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
     master.flushed_s = clock_now_s();
     serve(&master);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
-    if (now.total > 0)
+    if (now.total > 0) {
+        log_accuracy(&master);
         progress_end(&sweep->progress, &now);
+    }
     if (master.crew)
         sweep->deeds.steps += crew_steps(master.crew);
     crew_destroy(master.crew);

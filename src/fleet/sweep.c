@@ -86,9 +86,10 @@ static sgs_status prepare_root(struct sweep *sweep, sgs_error *err)
     if (status == SGS_OK && notice[0] != '\0')
         status = event_log_add(sweep->log, "lock", json_pack("{s:s}", "text", notice), err);
     if (status == SGS_OK) {
-        sgs_speed speed = sgs_speed_default();
+        const sgs_speed guess = sgs_speed_default();
+        const sgs_speed *speed = sweep->options->speed ? sweep->options->speed : &guess;
         int trainers = sweep->size - sweep->dedicated;
-        status = sgs_sched_create(sweep->grid, trainers, &speed, &sweep->sched, err);
+        status = sgs_sched_create(sweep->grid, trainers, speed, &sweep->sched, err);
     }
     return status;
 }

@@ -2,6 +2,7 @@
  * range that sgs_sched_add has open), out (blocks), or done (a count). total = waiting + out + done, always. */
 #include "sgdsweep/sched.h"
 #include "blocks.h"
+#include "groups.h"
 #include "pieces.h"
 #include "sched_private.h"
 #include <inttypes.h>
@@ -14,8 +15,10 @@ enum { LANES = 16, BLOCK_RUNS_MAX = 65536 };
 static const double BLOCK_MIN_S = 0.005;
 static const double BLOCK_MAX_S = 4;
 static const double PIECE_MIN_S = 0.010;
-/* Weight of the prediction against what was measured: seconds. */
-static const double PRIOR_S = 0.05;
+/* Bounds of the schedule's memory: predicted seconds are kept for so many cells and computed anew beyond; a grid is cut
+ * into about so many pieces, and one at least for each of its strips. */
+static const int64_t CELLS_KEPT = (int64_t)1 << 22;
+static const double PIECES_MAX = 1 << 19;
 /* Results, records and weights of a block are held in memory. */
 static const int64_t BLOCK_BYTES_MAX = 64 << 20;
 
@@ -26,9 +29,11 @@ struct sgs_sched {
     int64_t seeds;      /* runs of a cell */
     int64_t strip_runs; /* runs of a strip */
     int64_t row_bytes;  /* of a run's records and weights in a block, 0 if none are kept */
-    float *cell_run_s;  /* predicted seconds of a run, by cell; 0: not computed yet, negative: skipped */
+    float *cell_run_s;  /* predicted seconds of a run, by cell; 0: not computed yet, negative: skipped; may be NULL */
     int64_t step_strip; /* strip that step_s, the seconds of a step, is of */
     double step_s;
+    double piece_s; /* seconds of a piece, at least */
+    struct groups groups;
     struct pieces pieces;
     struct blocks returned; /* waiting again */
     struct blocks out;
@@ -37,7 +42,6 @@ struct sgs_sched {
     bool started;
     int64_t total, waiting, done;
     double total_s, left_s, waiting_s; /* predicted, not corrected */
-    double measured_s, predicted_s;    /* of what is done */
 };
 
 static int64_t widest_row_bytes(const sgs_grid *grid)
@@ -80,10 +84,17 @@ sgs_status sgs_sched_create(const sgs_grid *grid, int trainers, const sgs_speed 
     made->seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
     made->row_bytes = widest_row_bytes(grid);
     sgs_grid_strip(grid, 0, &first, &made->strip_runs);
-    made->cell_run_s = calloc((size_t)(sgs_grid_runs(grid) / made->seeds), sizeof *made->cell_run_s);
-    if (!made->cell_run_s) {
+    int64_t cells = sgs_grid_runs(grid) / made->seeds;
+    made->piece_s = fmax(PIECE_MIN_S, sgs_forecast_grid(grid, speed).seconds / PIECES_MAX);
+    sgs_status status = groups_create(&made->groups, cells, sgs_grid_strips(grid), err);
+    if (status == SGS_OK && cells <= CELLS_KEPT) {
+        made->cell_run_s = calloc((size_t)cells, sizeof *made->cell_run_s);
+        if (!made->cell_run_s)
+            status = sgs_fail(err, SGS_ENOMEM, "no memory for a schedule of %" PRId64 " cells", cells);
+    }
+    if (status != SGS_OK) {
         sgs_sched_destroy(made);
-        return sgs_fail(err, SGS_ENOMEM, "no memory for a schedule of %" PRId64 " runs", sgs_grid_runs(grid));
+        return status;
     }
     *sched = made;
     return SGS_OK;
@@ -94,6 +105,7 @@ void sgs_sched_destroy(sgs_sched *sched)
     if (!sched)
         return;
     free(sched->cell_run_s);
+    groups_clear(&sched->groups);
     free(sched->pieces.at);
     free(sched->returned.at);
     free(sched->out.at);
@@ -114,15 +126,17 @@ static double run_seconds(sgs_sched *sched, int64_t cell, const sgs_run *run, co
 /* Predicted seconds of a run of a cell, negative if it is skipped. */
 static double cell_run_s(sgs_sched *sched, int64_t cell)
 {
-    float *known = &sched->cell_run_s[cell];
+    float *known = sched->cell_run_s ? &sched->cell_run_s[cell] : NULL;
     sgs_run run;
     sgs_stop stop;
 
-    if (*known == 0) {
-        bool runs = sgs_grid_run(sched->grid, cell * sched->seeds, &run, &stop);
-        *known = runs ? fmaxf((float)run_seconds(sched, cell, &run, &stop), 1e-9F) : -1;
-    }
-    return *known;
+    if (known && *known != 0)
+        return *known;
+    bool runs = sgs_grid_run(sched->grid, cell * sched->seeds, &run, &stop);
+    float seconds = runs ? fmaxf((float)run_seconds(sched, cell, &run, &stop), 1e-9F) : -1;
+    if (known)
+        *known = seconds;
+    return seconds;
 }
 
 /* Runs of [first, end) that lie in the cell of first. */
@@ -132,13 +146,19 @@ static int64_t runs_in_cell(const sgs_sched *sched, int64_t first, int64_t end)
     return (cell_end < end ? cell_end : end) - first;
 }
 
-/* Predicted seconds of a block whose cells are known. */
-static double block_s(const sgs_sched *sched, sgs_block block)
+/* Predicted seconds of a block, without and with what was measured of its cells. */
+struct block_seconds {
+    double predicted, corrected;
+};
+
+static struct block_seconds block_s(sgs_sched *sched, sgs_block block)
 {
-    double sum = 0;
+    struct block_seconds sum = {0, 0};
     for (int64_t at = block.first, end = block.first + block.count; at < end;) {
         int64_t runs = runs_in_cell(sched, at, end);
-        sum += (double)runs * (double)sched->cell_run_s[at / sched->seeds];
+        double seconds = (double)runs * cell_run_s(sched, at / sched->seeds);
+        sum.predicted += seconds;
+        sum.corrected += seconds * groups_correction(&sched->groups, at / sched->seeds);
         at += runs;
     }
     return sum;
@@ -149,9 +169,9 @@ const sgs_grid *sched_grid(const sgs_sched *sched)
     return sched->grid;
 }
 
-double sched_block_predicted(const sgs_sched *sched, sgs_block block)
+double sched_block_predicted(sgs_sched *sched, sgs_block block)
 {
-    return block_s(sched, block);
+    return block_s(sched, block).predicted;
 }
 
 /* ---- what is to do ------------------------------------------------------------------------------------------------
@@ -167,11 +187,12 @@ static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
     while (first < end) {
         int64_t runs = runs_in_cell(sched, first, end);
         double run_s = cell_run_s(sched, first / sched->seeds);
-        bool enough = piece.count >= LANES && seconds >= PIECE_MIN_S;
+        bool enough = piece.count >= LANES && seconds >= sched->piece_s;
         if (enough && end - first >= LANES)
             break;
         piece.count += runs;
         piece.run_s = fmax(piece.run_s, run_s);
+        groups_expect(&sched->groups, first / sched->seeds, (double)runs * run_s);
         seconds += (double)runs * run_s;
         first += runs;
     }
@@ -253,32 +274,26 @@ sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err)
 /* ---- handing out --------------------------------------------------------------------------------------------------
  */
 
-static double correction(const sgs_sched *sched)
+double sgs_sched_block_seconds(sgs_sched *sched, sgs_block block)
 {
-    return (sched->measured_s + PRIOR_S) / (sched->predicted_s + PRIOR_S);
+    return block_s(sched, block).corrected;
 }
 
-double sgs_sched_block_seconds(const sgs_sched *sched, sgs_block block)
-{
-    return block_s(sched, block) * correction(sched);
-}
-
-/* Seconds (predicted, not corrected) and runs that a block should have. */
+/* Seconds, corrected, that a block should have. */
 struct size_rule {
     double target_s, share_s, max_s;
 };
 
 static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds)
 {
-    double scale = correction(sched);
-    double share = fmax(sched->waiting_s, 0) / sched->trainers;
-    double target = fmin(fmax(share / 4, BLOCK_MIN_S / scale), BLOCK_MAX_S / scale);
-    return (struct size_rule){target, share, max_seconds > 0 ? max_seconds / scale : INFINITY};
+    double share = fmax(sched->waiting_s, 0) * groups_scale(&sched->groups) / sched->trainers;
+    double target = fmin(fmax(share / 4, BLOCK_MIN_S), BLOCK_MAX_S);
+    return (struct size_rule){target, share, max_seconds > 0 ? max_seconds : INFINITY};
 }
 
 /* How many runs of [first, end) make a block: cells are added until the target is met; short of a full set of lanes the
  * target gives way, as long as the block stays within a trainer's share. */
-static int64_t block_runs(const sgs_sched *sched, int64_t first, int64_t end, const struct size_rule *rule)
+static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const struct size_rule *rule)
 {
     int64_t limit = end - first < BLOCK_RUNS_MAX ? end - first : BLOCK_RUNS_MAX;
     int64_t runs = 0;
@@ -287,7 +302,8 @@ static int64_t block_runs(const sgs_sched *sched, int64_t first, int64_t end, co
     if (sched->row_bytes > 0 && limit > BLOCK_BYTES_MAX / sched->row_bytes)
         limit = BLOCK_BYTES_MAX / sched->row_bytes;
     while (runs < limit) {
-        double run_s = (double)sched->cell_run_s[(first + runs) / sched->seeds];
+        int64_t cell = (first + runs) / sched->seeds;
+        double run_s = cell_run_s(sched, cell) * groups_correction(&sched->groups, cell);
         int64_t here = runs_in_cell(sched, first + runs, first + limit);
         double want_s = runs < LANES ? fmax(rule->target_s, fmin(rule->share_s, LANES * run_s)) : rule->target_s;
         double room = floor((fmin(want_s, rule->max_s) - seconds) / run_s * (1 + 1e-9));
@@ -329,14 +345,14 @@ bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
         last->count -= block->count;
         sched->returned.count -= last->count == 0;
     } else {
-        size_t place = choose_piece(sched, rule.max_s / LANES);
+        size_t place = choose_piece(sched, rule.max_s / groups_scale(&sched->groups) / LANES);
         const struct piece *piece = &sched->pieces.at[place];
         *block =
             pieces_take(&sched->pieces, place, block_runs(sched, piece->first, piece->first + piece->count, &rule));
     }
     blocks_insert(&sched->out, *block);
     sched->waiting -= block->count;
-    sched->waiting_s -= block_s(sched, *block);
+    sched->waiting_s -= block_s(sched, *block).predicted;
     return true;
 }
 
@@ -348,11 +364,17 @@ sgs_status sgs_sched_done(sgs_sched *sched, sgs_block block, double seconds, sgs
     sgs_status status = blocks_remove(&sched->out, block, err);
     if (status != SGS_OK)
         return status;
-    double predicted = block_s(sched, block);
+    struct block_seconds sum = block_s(sched, block);
     sched->done += block.count;
-    sched->left_s -= predicted;
-    sched->predicted_s += predicted;
-    sched->measured_s += seconds;
+    sched->left_s -= sum.predicted;
+    for (int64_t at = block.first, end = block.first + block.count; at < end;) {
+        int64_t cell = at / sched->seeds;
+        int64_t runs = runs_in_cell(sched, at, end);
+        double share = (double)runs * cell_run_s(sched, cell);
+        double measured = seconds * share * groups_correction(&sched->groups, cell) / sum.corrected;
+        groups_measure(&sched->groups, cell, share, measured);
+        at += runs;
+    }
     return SGS_OK;
 }
 
@@ -365,17 +387,21 @@ sgs_status sgs_sched_return(sgs_sched *sched, sgs_block block, sgs_error *err)
         return status;
     blocks_insert(&sched->returned, block);
     sched->waiting += block.count;
-    sched->waiting_s += block_s(sched, block);
+    sched->waiting_s += block_s(sched, block).predicted;
     return SGS_OK;
 }
 
 sgs_sched_progress sgs_sched_progress_now(const sgs_sched *sched)
 {
-    double scale = correction(sched);
     sgs_sched_progress now = {.total = sched->total, .waiting = sched->waiting, .done = sched->done};
 
     now.out = now.total - now.waiting - now.done;
-    now.left_s = now.done == now.total ? 0 : fmax(sched->left_s, 0) * scale;
-    now.total_s = sched->measured_s + now.left_s;
+    now.left_s = now.done == now.total ? 0 : fmax(sched->left_s, 0) * groups_scale(&sched->groups);
+    now.total_s = sched->groups.all.measured_s + now.left_s;
     return now;
+}
+
+sgs_sched_accuracy sgs_sched_accuracy_now(const sgs_sched *sched)
+{
+    return groups_accuracy(&sched->groups);
 }
