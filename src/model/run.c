@@ -2,6 +2,7 @@
  *  What identifies a run: names, the canonical text and its keys (model.md section 6a). */
 #include "model/stream.h"
 #include <stdio.h>
+#include <string.h>
 
 const char *sgs_activation_name(sgs_activation activation)
 {
@@ -33,43 +34,123 @@ bool sgs_run_status_finished(int status)
     return status >= SGS_RUN_CONVERGED && status <= SGS_RUN_DEAD;
 }
 
-/** Numbers stand in the text as integers and as %a, which prints a double exactly. */
-enum { TEXT_BYTES = 512 };
+/** Numbers stand in the text as decimal integers and as %a, which prints a double exactly. A sweep of short runs makes
+ * a million such texts a second, so digits are put down by hand. */
+enum { TEXT_BYTES = 512, DIGITS_MAX = 20 };
 
-static sgs_key key_of_text(const char *text, int length)
+typedef struct key_text {
+    size_t length;
+    char at[TEXT_BYTES];
+} key_text;
+
+static void add_word(key_text *text, const char *word)
 {
-    return sgs_key_of(text, (size_t)length);
+    const size_t size = strlen(word);
+    memcpy(text->at + text->length, word, size);
+    text->length += size;
+}
+
+static void add_integer(key_text *text, const char *name, int64_t value)
+{
+    char digits[DIGITS_MAX];
+    int count = 0;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    add_word(text, name);
+    if (value < 0)
+        text->at[text->length++] = '-';
+    do
+        digits[count++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    while (count > 0)
+        text->at[text->length++] = digits[--count];
+}
+
+static void add_real(key_text *text, const char *name, double value)
+{
+    add_word(text, name);
+    text->length += (size_t)snprintf(text->at + text->length, sizeof text->at - text->length, "%a", value);
+}
+
+static sgs_key key_of_text(const key_text *text)
+{
+    return sgs_key_of(text->at, text->length);
+}
+
+/** What the runs of a cell share. */
+static void add_cell(key_text *text, const sgs_run *run)
+{
+    add_integer(text, "algorithm=", SGS_ALGORITHM_VERSION);
+    add_word(text, ";activation=");
+    add_word(text, sgs_activation_name(run->activation));
+    add_word(text, ";sampling=");
+    add_word(text, sgs_sampling_name(run->sampling));
+    add_integer(text, ";d=", run->d);
+    add_integer(text, ";n=", run->n);
+    add_integer(text, ";b=", run->b);
+    add_real(text, ";eps=", run->eps);
+    add_word(text, ";init=");
+    add_word(text, sgs_init_name(run->init));
+    add_real(text, ";scale=", run->scale);
+    add_word(text, ";");
+}
+
+static bool is_same_cell(const sgs_run *a, const sgs_run *b)
+{
+    return a->activation == b->activation && a->sampling == b->sampling && a->d == b->d && a->n == b->n &&
+           a->b == b->b && memcmp(&a->eps, &b->eps, sizeof a->eps) == 0 && a->init == b->init &&
+           memcmp(&a->scale, &b->scale, sizeof a->scale) == 0;
 }
 
 sgs_key sgs_run_key(const sgs_run *run)
 {
-    char text[TEXT_BYTES];
-    int length =
-        snprintf(text, sizeof text, "algorithm=%d;activation=%s;sampling=%s;d=%d;n=%d;b=%d;eps=%a;init=%s;scale=%a;",
-                 SGS_ALGORITHM_VERSION, sgs_activation_name(run->activation), sgs_sampling_name(run->sampling), run->d,
-                 run->n, run->b, run->eps, sgs_init_name(run->init), run->scale);
-    if (run->init != SGS_INIT_ONES)
-        length += snprintf(text + length, sizeof text - (size_t)length, "init_seed=%lld;", (long long)run->init_seed);
-    length += snprintf(text + length, sizeof text - (size_t)length, "batches=%s;seed=%lld",
-                       run->batches_common ? "common" : "own", (long long)run->seed);
-    return key_of_text(text, length);
+    /* The text of the last cell, since %a takes longer than all the rest; each thread has its own. */
+    static _Thread_local sgs_run last;
+    static _Thread_local key_text cell;
+
+    if (cell.length == 0 || !is_same_cell(&last, run)) {
+        cell.length = 0;
+        add_cell(&cell, run);
+        last = *run;
+    }
+    key_text text;
+    text.length = cell.length;
+    memcpy(text.at, cell.at, cell.length);
+    if (run->init != SGS_INIT_ONES) {
+        add_integer(&text, "init_seed=", run->init_seed);
+        add_word(&text, ";");
+    }
+    add_word(&text, run->batches_common ? "batches=common" : "batches=own");
+    add_integer(&text, ";seed=", run->seed);
+    return key_of_text(&text);
 }
 
 sgs_key sgs_start_key(const sgs_run *run)
 {
-    char text[TEXT_BYTES];
-    const int length = snprintf(text, sizeof text, "algorithm=%d;start=%s;d=%d;n=%d;seed=%lld", SGS_ALGORITHM_VERSION,
-                                sgs_init_name(run->init), run->d, run->n, (long long)run->init_seed);
-    return key_of_text(text, length);
+    key_text text;
+
+    text.length = 0;
+    add_integer(&text, "algorithm=", SGS_ALGORITHM_VERSION);
+    add_word(&text, ";start=");
+    add_word(&text, sgs_init_name(run->init));
+    add_integer(&text, ";d=", run->d);
+    add_integer(&text, ";n=", run->n);
+    add_integer(&text, ";seed=", run->init_seed);
+    return key_of_text(&text);
 }
 
 sgs_key sgs_batch_key(const sgs_run *run)
 {
+    key_text text;
+
     if (!run->batches_common)
         return sgs_run_key(run);
-    char text[TEXT_BYTES];
-    const int length =
-        snprintf(text, sizeof text, "algorithm=%d;batches=common;sampling=%s;n=%d;b=%d;seed=%lld",
-                 SGS_ALGORITHM_VERSION, sgs_sampling_name(run->sampling), run->n, run->b, (long long)run->seed);
-    return key_of_text(text, length);
+    text.length = 0;
+    add_integer(&text, "algorithm=", SGS_ALGORITHM_VERSION);
+    add_word(&text, ";batches=common;sampling=");
+    add_word(&text, sgs_sampling_name(run->sampling));
+    add_integer(&text, ";n=", run->n);
+    add_integer(&text, ";b=", run->b);
+    add_integer(&text, ";seed=", run->seed);
+    return key_of_text(&text);
 }

@@ -18,6 +18,10 @@ static int lanes_for(const sgs_run *shape, int64_t runs)
     return (int)(runs < most ? runs : most);
 }
 
+/** A start is needed again at the end of its run. Making it twice takes longer than a short run, keeping it takes
+ * memory. */
+enum { STARTS_KEPT = 4096 };
+
 sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **trainer, sgs_error *err)
 {
     *trainer = NULL;
@@ -33,8 +37,11 @@ sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **
     tr->sum_stride = sgs_sum_stride(shape);
     tr->end = malloc((size_t)shape->n * sizeof *tr->end);
     tr->start = malloc((size_t)shape->n * sizeof *tr->start);
-    status = tr->end && tr->start ? sgs_lanes_create(shape, kernel, &tr->lanes, err)
-                                  : sgs_fail(err, SGS_ENOMEM, "no memory for a trainer at n = %d", shape->n);
+    if (shape->n <= STARTS_KEPT)
+        tr->starts = malloc((size_t)kernel->lanes * (size_t)shape->n * sizeof *tr->starts);
+    bool whole = tr->end && tr->start && (tr->starts || shape->n > STARTS_KEPT);
+    status = whole ? sgs_lanes_create(shape, kernel, &tr->lanes, err)
+                   : sgs_fail(err, SGS_ENOMEM, "no memory for a trainer at n = %d", shape->n);
     if (tr->lanes)
         *trainer = tr;
     else
@@ -50,6 +57,7 @@ void sgs_trainer_destroy(sgs_trainer *trainer)
     sgs_lanes_destroy(trainer->lanes);
     free(trainer->end);
     free(trainer->start);
+    free(trainer->starts);
     free(trainer);
 }
 
@@ -92,6 +100,25 @@ static sgs_history history_at(const lane_run *r, int64_t t, const double N[2])
     return history;
 }
 
+/** Make the start of the run in lane l, and keep it if starts are kept. */
+static sgs_point make_start(sgs_trainer *tr, int l)
+{
+    lane_run *r = &tr->run[l];
+    double *start = tr->starts ? tr->starts + (size_t)l * (size_t)tr->shape.n : tr->start;
+    sgs_start(&r->job.run, start, &r->start_outside);
+    r->start_kept = tr->starts != NULL;
+    return (sgs_point){start, r->start_outside};
+}
+
+/** The start of the run in lane l, which may have begun elsewhere. */
+static sgs_point start_of(sgs_trainer *tr, int l)
+{
+    const lane_run *r = &tr->run[l];
+    if (!r->start_kept)
+        return make_start(tr, l);
+    return (sgs_point){tr->starts + (size_t)l * (size_t)tr->shape.n, r->start_outside};
+}
+
 /** The next step to record of a run; INT64_MAX: none. */
 static int64_t next_record(const sgs_feed *feed, const lane_run *r)
 {
@@ -112,11 +139,9 @@ static void record_until(const sgs_feed *feed, lane_run *r, int64_t t, sgs_run_s
 static void record(sgs_trainer *tr, const sgs_feed *feed, int l)
 {
     lane_run *r = &tr->run[l];
-    double outside, start_outside;
+    double outside;
     sgs_lane_read(tr->lanes, l, tr->end, &outside);
-    sgs_start(&r->job.run, tr->start, &start_outside);
-    record_until(feed, r, tr->lanes->t[l], SGS_RUN_PENDING, (sgs_point){tr->end, outside},
-                 (sgs_point){tr->start, start_outside});
+    record_until(feed, r, tr->lanes->t[l], SGS_RUN_PENDING, (sgs_point){tr->end, outside}, start_of(tr, l));
 }
 
 /** The run of lane l is over at step t with its point in tr->end: measure, hand over, free the lane. */
@@ -125,9 +150,7 @@ static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status 
     lane_run *r = &tr->run[l];
     const sgs_run *run = &r->job.run;
     const int64_t t = status == SGS_RUN_DIVERGED ? tr->lanes->diverged_at[l] : tr->lanes->t[l];
-    double start_outside;
-    sgs_start(run, tr->start, &start_outside);
-    const sgs_point end = {tr->end, outside}, start = {tr->start, start_outside};
+    const sgs_point end = {tr->end, outside}, start = start_of(tr, l);
     const double S = sgs_point_S(run, end), R = sgs_point_R(run, end);
     const sgs_history history = history_at(r, t, (double[2]){S + R, sgs_norm2_next(S, R, run->eps)});
     sgs_result result;
@@ -216,9 +239,7 @@ static void look(sgs_trainer *tr, const sgs_feed *feed)
 static void begin(sgs_trainer *tr, const sgs_feed *feed, int l)
 {
     lane_run *r = &tr->run[l];
-    double outside;
-    sgs_start(&r->job.run, tr->start, &outside);
-    sgs_lane_load(tr->lanes, l, &r->job.run, (sgs_point){tr->start, outside}, 0);
+    sgs_lane_load(tr->lanes, l, &r->job.run, make_start(tr, l), 0);
     r->busy = true;
     tr->busy++;
     r->next_check = r->recorded = r->checks = 0;

@@ -18,6 +18,8 @@ typedef struct lane_run {
     double check_N[CHECKS_KEPT][2]; /* at the check, and one step of the full gradient further */
     int checks;
     int64_t recorded; /* steps of the record that are behind */
+    bool start_kept;  /* in the lane's row of `starts` */
+    double start_outside;
 } lane_run;
 
 struct sgs_trainer {
@@ -27,6 +29,7 @@ struct sgs_trainer {
     int64_t clock, steps; /* steps taken by all lanes together; by lanes that held a run, summed */
     int busy;
     double *end, *start; /* [n] each */
+    double *starts;      /* [lanes][n], the runs' starts where they began here; NULL for large n */
     lane_run run[SGS_LANES_MAX];
     sgs_trainer *solo; /* one lane, for a restored run until it is in phase with the others; NULL until needed */
 };
