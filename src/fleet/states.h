@@ -54,6 +54,10 @@ void states_supersede(struct states *states, sgs_block block);
 /* Rank 0, when results and newer states are on the disk: remove the files of earlier lives that nobody needs. */
 sgs_status states_prune(struct states *states, sgs_error *err);
 
+/* Rank 0, after states_prune: if more than files_max files stay, what is needed of earlier lives goes into the file of
+ * this rank, if that is not too much (bytes_max: 0, no limit). */
+sgs_status states_bound(struct states *states, int64_t files_max, int64_t bytes_max, sgs_error *err);
+
 /* Rank 0, when every run is done and read back: remove all files of this sweep. */
 sgs_status states_remove_all(struct states *states, sgs_error *err);
 

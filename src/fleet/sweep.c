@@ -203,6 +203,8 @@ static void tidy_states(struct sweep *sweep, sgs_status status)
     sgs_error why;
     sgs_status removed =
         status == SGS_OK ? states_remove_all(&sweep->states, &why) : states_prune(&sweep->states, &why);
+    if (removed == SGS_OK && status == SGS_STOPPED)
+        removed = states_bound(&sweep->states, sweep->size, sweep->options->state_bytes_max, &why);
     if (removed != SGS_OK)
         progress_say(&sweep->progress, "old state files stay: %s", why.text);
 }

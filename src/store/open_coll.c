@@ -2,7 +2,6 @@
  *
  * Rank 0 checks and opens serially first and hands out the grid, so that no rank is left alone in a collective call by
  * a file that only it found wanting. Every step that can fail on one rank alone ends in an agreement. */
-#include "ompio.h"
 #include "open.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +70,8 @@ static sgs_status open_shared(sgs_store *store, sgs_error *err)
         (H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL) < 0 || H5Pset_all_coll_metadata_ops(access, true) < 0))
         status = sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
     status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
-    if (status == SGS_OK) {
-        sgs_ompio_prepare_coll(store->path, store->comm);
+    if (status == SGS_OK)
         status = sgs_store_agree_coll(store->comm, sgs_store_open_file(store, access, err), err);
-    }
     H5Pclose(access);
     if (status == SGS_OK)
         status = sgs_store_agree_coll(store->comm, sgs_store_open_datasets(store, err), err);

@@ -1,10 +1,17 @@
 # Whole sweeps, one CTest test per case: number of processors, then the case of test_sweep.py.
 find_program(SGDSWEEP_SWEEP_PYTHON NAMES python3 REQUIRED)
-function(sgs_sweep_test processors name)
-  add_test(NAME sweep_${name}
-    COMMAND ${SGDSWEEP_SWEEP_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/test_sweep.py SweepTest.test_${name} -v)
-  set_tests_properties(sweep_${name} PROPERTIES LABELS mpi TIMEOUT 300 PROCESSORS ${processors}
+function(sgs_sweep_case processors prefix case)
+  string(REGEX REPLACE "^.*test_" "" name ${case})
+  add_test(NAME ${prefix}_${name} COMMAND ${SGDSWEEP_SWEEP_PYTHON} -B
+    ${CMAKE_CURRENT_SOURCE_DIR}/mpi/test_${prefix}.py ${case} -v)
+  set_tests_properties(${prefix}_${name} PROPERTIES LABELS mpi TIMEOUT 300 PROCESSORS ${processors}
     ENVIRONMENT "SGDSWEEP=$<TARGET_FILE:sgdsweep>")
+endfunction()
+function(sgs_sweep_test processors name)
+  sgs_sweep_case(${processors} sweep SweepTest.test_${name})
+endfunction()
+function(sgs_checkpoint_test processors name)
+  sgs_sweep_case(${processors} checkpoint CheckpointTest.test_${name})
 endfunction()
 
 sgs_sweep_test(2 rank_counts)
@@ -28,6 +35,19 @@ sgs_sweep_test(2 core_hours)
 sgs_sweep_test(2 bad_command_lines)
 sgs_sweep_test(2 bad_files)
 sgs_sweep_test(2 output)
+
+sgs_checkpoint_test(2 many_lives)
+sgs_checkpoint_test(2 signals_in_storms)
+sgs_checkpoint_test(2 stopping_is_quick)
+sgs_checkpoint_test(2 interrupted_twice)
+sgs_checkpoint_test(2 killed_between_checkpoints)
+sgs_checkpoint_test(2 a_rank_dies)
+sgs_checkpoint_test(2 killed_while_opening)
+sgs_checkpoint_test(2 damaged_states)
+sgs_checkpoint_test(2 older_state_of_the_same_run)
+sgs_checkpoint_test(2 bytes_are_bounded)
+sgs_checkpoint_test(2 no_place_for_states)
+sgs_checkpoint_test(1 options)
 
 add_executable(test_sweep_agree mpi/test_sweep_agree.c)
 target_link_libraries(test_sweep_agree PRIVATE sgs_fleet sgs_flags)
