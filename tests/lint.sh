@@ -89,7 +89,7 @@ libraries=(
     '<libfyaml\.h>|grid'
     '<jansson\.h>|store fleet cli'
     '<Random123/|model train'
-    '<sleef\.h>|model grid'
+    '<sleef\.h>|model grid train' # train: the logarithms of the walk
 )
 
 # includes_of FILE: the headers it includes, as written, with line numbers: LINE:<mpi.h>

@@ -25,6 +25,7 @@
  *                  {steps: whole numbers 0 .. 2^53, ascending: one, a list or a range,
  *                  measures: ...}
  *      weights     none; final: at the end of each run; record: at each step of the record  none
+ *      walk        none; {bins: 2 .. SGS_WALK_MAX_BINS; range: 0.001 .. 700}                none, 8
  *
  *  A record looks at every run at the same steps, step 0 is the start; after a run's end its end is repeated. The
  *  ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, ... (2^k and 3 2^(k-1)) up to `until`; auto, which is what `record: ladder`
@@ -32,6 +33,9 @@
  *  sgs_measure_recordable knows, one or a list, all of them by default; none records the weights only. A record changes
  *  nothing else of a run and stands in no run key. At most SGS_RECORD_MAX_STEPS steps, and SGS_RECORD_MAX_BYTES of
  *  records and weights for one run.
+ *
+ *  The walk of r = log |a_i / a_j| of two points (sgs_walk_sum in model.h) is added up in that many equal bins of r
+ * over -range .. range, those at the ends open; like a record it changes nothing else and stands in no run key.
  *
  *  A range is {linear: [low, high], points: k} or {log: [low, high], points: k}, 2 <= k <= 10^6: its ends as
  *  written, the points between rounded to 12 significant digits, or to the nearest whole number where these are
@@ -50,7 +54,12 @@ extern "C" {
 
 typedef struct sgs_grid sgs_grid;
 
-enum { SGS_RECORD_MAX_STEPS = 100000, SGS_RECORD_MAX_CELLS = 10000000, SGS_RECORD_MAX_BYTES = 1000000000 };
+enum {
+    SGS_RECORD_MAX_STEPS = 100000,
+    SGS_RECORD_MAX_CELLS = 10000000,
+    SGS_RECORD_MAX_BYTES = 1000000000,
+    SGS_WALK_MAX_BINS = 4096
+};
 
 typedef enum sgs_axis {
     SGS_AXIS_ACTIVATION,
@@ -126,6 +135,13 @@ bool sgs_grid_keeps_weights(const sgs_grid *grid); /**< any */
 int64_t sgs_grid_record_count(const sgs_grid *grid);
 const int64_t *sgs_grid_record_steps(const sgs_grid *grid);
 bool sgs_grid_records(const sgs_grid *grid, sgs_measure measure);
+
+/** Bins of the walk, 0 without one; the range that they divide. */
+int32_t sgs_grid_walk_bins(const sgs_grid *grid);
+double sgs_grid_walk_range(const sgs_grid *grid);
+
+/** Values that a run gathers on its way beside the weights: of the record, then of the walk. */
+int64_t sgs_grid_gathered_values(const sgs_grid *grid);
 
 /** Index <-> coordinates, 0 <= index < runs. */
 void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at);

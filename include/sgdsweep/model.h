@@ -132,6 +132,24 @@ typedef struct sgs_measure_info {
 /** Never NULL for 0 <= measure < SGS_MEASURES. */
 const sgs_measure_info *sgs_measure_describe(sgs_measure measure);
 
+/** What is added up about the walk of r = log |a_i / a_j| (model.md section 7), one sum for each bin of r, in the order
+ * of the results file. i and j are the first two points, by index, that are active at the start; a unit is a step, for
+ * shuffle an epoch, for cyclic the windows until they repeat; only units in the first sixteenth of every check stride
+ * are watched, and only those in which i and j are active throughout. D is what a unit adds to r, and r at its start
+ * decides the bin. Exactly what was watched is a function of the run alone. */
+typedef enum sgs_walk_sum {
+    SGS_WALK_COUNT,  /**< units */
+    SGS_WALK_MOVES,  /**< units with |D| > 2^-40 */
+    SGS_WALK_SUM,    /**< of D */
+    SGS_WALK_SUM2,   /**< of D^2 */
+    SGS_WALK_DRIFT,  /**< over the moves, of the expected D given the rest of the batch: i or j is in, equally likely */
+    SGS_WALK_SQUARE, /**< the same of D^2. Both NaN but for subsets drawn afresh at each step */
+    SGS_WALK_SUMS
+} sgs_walk_sum;
+
+/** Never NULL for 0 <= sum < SGS_WALK_SUMS. */
+const sgs_measure_info *sgs_walk_describe(sgs_walk_sum sum);
+
 /** What a run leaves. */
 typedef struct sgs_result {
     int8_t status; /**< sgs_run_status, a finished one when it comes from a trainer */

@@ -65,8 +65,10 @@ int64_t sgs_store_runs(const sgs_store *store);
 /** What a range of runs leaves, run by run in run order. Borrowed arrays. */
 typedef struct sgs_rows {
     const sgs_result *results; /**< [count] */
-    const sgs_value *records;  /**< [count][recorded measures, in table order][steps of the record]; NULL without */
-    const double *weights;     /**< [count][steps, with `weights: record`][features], NaN-padded; NULL without */
+    /** [count] times [recorded measures, in table order][steps of the record], then [SGS_WALK_SUMS][bins of the walk];
+     * NULL without both */
+    const sgs_value *records;
+    const double *weights; /**< [count][steps, with `weights: record`][features], NaN-padded; NULL without */
 } sgs_rows;
 
 /** Values of one run in `records` and in `weights`; 0 where the grid keeps none. */

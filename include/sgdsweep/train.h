@@ -32,6 +32,12 @@ typedef struct sgs_feed {
     void (*record)(void *context, const sgs_job *job, int64_t k, const sgs_value *values, sgs_point at);
     const int64_t *record_steps; /**< [record_count] ascending, from 0; borrowed */
     int64_t record_count;
+    /** Where the walk of a run is added up (sgs_walk_sum): [SGS_WALK_SUMS][walk_bins], set to zero when it starts,
+     * kept by the caller beside the state of an unfinished run. Borrowed until advance returns. Watching changes no bit
+     * of a result. May be NULL, with walk_bins 0. */
+    sgs_value *(*walk)(void *context, const sgs_job *job);
+    int32_t walk_bins; /**< equal bins of r over [-walk_range, walk_range], those at the ends open */
+    double walk_range;
     void *context;
 } sgs_feed;
 

@@ -165,6 +165,17 @@ static void feed_record(void *context, const sgs_job *job, int64_t k, const sgs_
         disagree(crew);
 }
 
+static sgs_value *feed_walk(void *context, const sgs_job *job)
+{
+    struct crew *crew = context;
+    struct task *task = crew_task_of(crew, job->tag);
+
+    if (task)
+        return task_walk(task, &crew->shape, job);
+    disagree(crew);
+    return NULL;
+}
+
 static void feed_done(void *context, const sgs_job *job, const sgs_result *result, sgs_point end)
 {
     struct crew *crew = context;
@@ -283,6 +294,9 @@ static sgs_status advance(struct crew *crew, sgs_error *err)
         .record = feed_record,
         .record_steps = sgs_grid_record_steps(crew->setup.grid),
         .record_count = sgs_grid_record_count(crew->setup.grid),
+        .walk = feed_walk,
+        .walk_bins = sgs_grid_walk_bins(crew->setup.grid),
+        .walk_range = sgs_grid_walk_range(crew->setup.grid),
         .context = crew,
     };
     int64_t before = sgs_trainer_steps(crew->trainer);

@@ -67,6 +67,12 @@ void task_record(struct task *task, const struct row_shape *shape, const sgs_job
         keep_weights(task, shape, job, k, at);
 }
 
+sgs_value *task_walk(struct task *task, const struct row_shape *shape, const sgs_job *job)
+{
+    const int64_t values = (int64_t)SGS_WALK_SUMS * sgs_grid_walk_bins(shape->grid);
+    return task->records + (job->tag - task->block.first + 1) * shape->record_values - values;
+}
+
 void task_end(struct task *task, const struct row_shape *shape, const sgs_job *job, const sgs_result *result,
               sgs_point end)
 {

@@ -43,6 +43,8 @@ sgs_rows task_rows(const struct task *task, const struct row_shape *shape, int64
 /* Keep what a run is at its k-th recorded step, and at its end. */
 void task_record(struct task *task, const struct row_shape *shape, const sgs_job *job, int64_t k,
                  const sgs_value *values, sgs_point at);
+/* Where the walk of a run is added up: behind the record in its row. */
+sgs_value *task_walk(struct task *task, const struct row_shape *shape, const sgs_job *job);
 void task_end(struct task *task, const struct row_shape *shape, const sgs_job *job, const sgs_result *result,
               sgs_point end);
 

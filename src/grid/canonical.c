@@ -1,6 +1,6 @@
 /** @file canonical.c
- *  The canonical text: what a grid is, in one spelling. One line a key, always the same keys in the same order; its
- * digest names the grid in results files, so every change here changes digests. */
+ *  The canonical text: what a grid is, in one spelling. One line a key, always the same keys in the same order (walk
+ * only if there is one); its digest names the grid in results files, so every change here changes digests. */
 #include "grid_data.h"
 
 #include <stdio.h>
@@ -101,6 +101,14 @@ static void write_record(FILE *out, const sgs_grid *grid)
     fprintf(out, "\nweights: %s\n", weights[grid->weights]);
 }
 
+/** No line where there is none: texts and digests of grids from before there were walks stay what they are. */
+static void write_walk(FILE *out, const sgs_grid *grid)
+{
+    if (grid->walk_bins) {
+        fprintf(out, "walk: {bins: %d, range: %.17g}\n", (int)grid->walk_bins, grid->walk_range);
+    }
+}
+
 sgs_status sgs_grid_make_canonical(sgs_grid *grid)
 {
     size_t size = 0;
@@ -114,6 +122,7 @@ sgs_status sgs_grid_make_canonical(sgs_grid *grid)
     write_seeds(out, grid);
     write_settings(out, grid);
     write_record(out, grid);
+    write_walk(out, grid);
     bool failed = ferror(out);
     if (fclose(out) || failed) {
         return SGS_ENOMEM;

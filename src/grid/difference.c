@@ -148,5 +148,9 @@ bool sgs_grid_difference(const sgs_grid *here, const sgs_grid *there, char *text
         a += length_a;
         b += length_b;
     }
+    if (*a || *b) { /* the walk, the only line that can be missing, is the last one */
+        snprintf(text, size, "walk: %s here, %s there", *a ? "some" : "none", *b ? "some" : "none");
+        return true;
+    }
     return false;
 }

@@ -132,6 +132,25 @@ const int64_t *sgs_grid_record_steps(const sgs_grid *grid)
     return grid->record_steps;
 }
 
+int32_t sgs_grid_walk_bins(const sgs_grid *grid)
+{
+    return grid->walk_bins;
+}
+
+double sgs_grid_walk_range(const sgs_grid *grid)
+{
+    return grid->walk_range;
+}
+
+int64_t sgs_grid_gathered_values(const sgs_grid *grid)
+{
+    int64_t values = (int64_t)SGS_WALK_SUMS * grid->walk_bins;
+    for (int measure = 0; measure < SGS_MEASURES; measure++) {
+        values += grid->recorded[measure] ? grid->record_count : 0;
+    }
+    return values;
+}
+
 bool sgs_grid_records(const sgs_grid *grid, sgs_measure measure)
 {
     return grid->recorded[measure];

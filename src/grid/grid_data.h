@@ -37,6 +37,8 @@ struct sgs_grid {
     int64_t record_count;
     bool recorded[SGS_MEASURES]; /**< recordable ones; with a record at least one, or the weights are recorded */
     sgs_weights weights;
+    int32_t walk_bins; /**< 0: the walk is not watched */
+    double walk_range;
 };
 
 /** Write the canonical text into grid->canonical and its digest. SGS_OK or SGS_ENOMEM. */

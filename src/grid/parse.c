@@ -24,11 +24,13 @@ enum key {
     KEY_STOP,
     KEY_RECORD,
     KEY_WEIGHTS,
+    KEY_WALK,
     KEYS
 };
 
-static const char *const key_names[KEYS] = {"activation", "sampling", "dimension", "samples", "batch_size", "step_size",
-                                            "seed",       "init",     "batches",   "stop",    "record",     "weights"};
+static const char *const key_names[KEYS] = {"activation", "sampling", "dimension", "samples", "batch_size",
+                                            "step_size",  "seed",     "init",      "batches", "stop",
+                                            "record",     "weights",  "walk"};
 
 static sgs_status check_required(const sgs_reader *reader, const sgs_yaml_node *root, const sgs_yaml_node *const *found)
 {
@@ -153,6 +155,7 @@ static sgs_status read_keys(const sgs_reader *reader, const sgs_yaml_node *root,
     status = status ? status : read_words(reader, found, grid);
     status = status ? status : count_runs(reader, root, grid);
     status = status ? status : sgs_record_read(reader, found[KEY_RECORD], grid);
+    status = status ? status : sgs_walk_read(reader, found[KEY_WALK], grid);
     return status ? status : sgs_record_check(reader, found[KEY_RECORD], found[KEY_WEIGHTS], grid);
 }
 

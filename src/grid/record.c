@@ -196,18 +196,43 @@ sgs_status sgs_record_read(const sgs_reader *reader, const sgs_yaml_node *node, 
                           sgs_value_show(node, shown));
 }
 
-/** Bytes of records and weights of one run; products stay below 2^53. */
+sgs_status sgs_walk_read(const sgs_reader *reader, const sgs_yaml_node *node, sgs_grid *grid)
+{
+    static const char *const keys[] = {"bins", "range"};
+    static const sgs_integer_range bins = {2, SGS_WALK_MAX_BINS, ""};
+    static const sgs_number_range ranges = {1e-3, 700.0};
+    const sgs_yaml_node *found[2];
+    int64_t count = 0;
+    if (!node || is_word(node, "none")) {
+        return SGS_OK;
+    }
+    char shown[SGS_VALUE_SHOWN_BYTES];
+    if (sgs_yaml_value(node)->kind != SGS_YAML_MAP) {
+        return sgs_value_fail(reader, node, "walk: %s is not known; accepted: none, {bins: 32}, {bins: 32, range: 8}",
+                              sgs_value_show(node, shown));
+    }
+    sgs_status status = sgs_value_keys(reader, node, "walk", keys, 2, found);
+    if (!status && !found[0]) {
+        status = sgs_value_fail(reader, node, "walk: bins is missing; accepted: for instance {bins: 32}");
+    }
+    status = status ? status : sgs_value_integer(reader, found[0], "walk: bins", &bins, &count);
+    grid->walk_range = 8.0;
+    if (!status && found[1]) {
+        status = sgs_value_number(reader, found[1], "walk: range", &ranges, &grid->walk_range);
+    }
+    grid->walk_bins = (int32_t)count;
+    return status;
+}
+
+/** Bytes of record, walk and weights of one run; products stay below 2^53. */
 static int64_t run_bytes(const sgs_grid *grid)
 {
     int64_t features = 0;
-    int64_t values = 0;
     for (int64_t i = 0; grid->weights && i < grid->size[SGS_AXIS_DIMENSION]; i++) {
         features = grid->samples[i] > features ? grid->samples[i] : features;
     }
-    for (int measure = 0; measure < SGS_MEASURES; measure++) {
-        values += grid->recorded[measure] ? grid->record_count : 0;
-    }
-    return 8 * (values + features * (grid->weights == SGS_WEIGHTS_RECORD ? grid->record_count : 1));
+    return 8 *
+           (sgs_grid_gathered_values(grid) + features * (grid->weights == SGS_WEIGHTS_RECORD ? grid->record_count : 1));
 }
 
 sgs_status sgs_record_check(const sgs_reader *reader, const sgs_yaml_node *record, const sgs_yaml_node *weights,

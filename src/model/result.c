@@ -49,6 +49,20 @@ const sgs_measure_info *sgs_measure_describe(sgs_measure measure)
     return &table[measure];
 }
 
+static const sgs_measure_info walk_table[SGS_WALK_SUMS] = {
+    [SGS_WALK_COUNT] = INTEGER("walk_count", "1", -1, "watched units of the walk of log |a_i / a_j|"),
+    [SGS_WALK_MOVES] = INTEGER("walk_moves", "1", -1, "watched units in which the walk moved"),
+    [SGS_WALK_SUM] = REAL("walk_sum", "1", "sum of the increments of log |a_i / a_j|"),
+    [SGS_WALK_SUM2] = REAL("walk_sum2", "1", "sum of the squared increments of log |a_i / a_j|"),
+    [SGS_WALK_DRIFT] = REAL("walk_drift", "1", "sum over the moves of the predicted increment"),
+    [SGS_WALK_SQUARE] = REAL("walk_square", "1", "sum over the moves of the predicted squared increment"),
+};
+
+const sgs_measure_info *sgs_walk_describe(sgs_walk_sum sum)
+{
+    return &walk_table[sum];
+}
+
 static void put64(unsigned char *bytes, uint64_t x)
 {
     for (int k = 0; k < 8; k++)

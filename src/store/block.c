@@ -83,6 +83,7 @@ static sgs_status move_values(const sgs_store *store, const transfer *t, sgs_err
     const sgs_variable *variable = &store->layout.variable[t->variable];
     hid_t space = variable->kind == SGS_KIND_WEIGHTS      ? store->weights_space
                   : variable->kind == SGS_KIND_TRAJECTORY ? store->record_space
+                  : variable->kind == SGS_KIND_WALK       ? store->walk_space
                                                           : store->run_space;
     int64_t width = sgs_variable_elements(&store->layout, variable) / store->layout.runs;
     int64_t size = sgs_variable_bytes(&store->layout, variable) / store->layout.runs; /* bytes a run */
@@ -122,36 +123,43 @@ static sgs_status move_measures(sgs_store *store, transfer t, sgs_result *result
     return status;
 }
 
-/* Move one trajectory between the rows and a scratch column [count][steps]. Rows of one measure stand apart by `stride`
- * values; records[i * stride] is the first of run i. */
-static sgs_status move_trajectory(sgs_store *store, transfer t, sgs_value *records, sgs_error *err)
+/* Move one trajectory, or one sum of the walk, between the rows and a scratch column [count][width]. Rows of one
+ * variable stand apart by `stride` values; records[i * stride] is the first of run i. */
+static sgs_status move_gathered(sgs_store *store, transfer t, int64_t width, sgs_value *records, sgs_error *err)
 {
-    int64_t stride = sgs_store_record_values(store), steps = store->layout.extent[SGS_STORE_AXIS_RECORD];
+    int64_t stride = sgs_store_record_values(store);
     sgs_value *column = t.buffer;
     for (int64_t i = 0; i < t.count && t.write; i++)
-        memcpy(column + i * steps, records + i * stride, (size_t)steps * sizeof *column);
+        memcpy(column + i * width, records + i * stride, (size_t)width * sizeof *column);
     sgs_status status = move_values(store, &t, err);
     for (int64_t i = 0; i < t.count && !t.write && status == SGS_OK; i++)
-        memcpy(records + i * stride, column + i * steps, (size_t)steps * sizeof *column);
+        memcpy(records + i * stride, column + i * width, (size_t)width * sizeof *column);
     return status;
 }
 
-static sgs_status move_trajectories(sgs_store *store, transfer t, sgs_value *records, sgs_error *err)
+static sgs_status move_records(sgs_store *store, transfer t, sgs_value *records, sgs_error *err)
 {
     sgs_status status = SGS_OK;
-    int64_t steps = store->layout.extent[SGS_STORE_AXIS_RECORD];
+    int64_t steps = store->layout.extent[SGS_STORE_AXIS_RECORD], bins = store->layout.extent[SGS_STORE_AXIS_WALK];
     for (int i = 0; i < store->layout.trajectories && status == SGS_OK; i++) {
         t.variable = store->layout.trajectory + i;
-        status = move_trajectory(store, t, records + i * steps, err);
+        status = move_gathered(store, t, steps, records, err);
+        records += steps;
+    }
+    for (int sum = 0; bins > 0 && sum < SGS_WALK_SUMS && status == SGS_OK; sum++) {
+        t.variable = store->layout.walk + sum;
+        status = move_gathered(store, t, bins, records, err);
+        records += bins;
     }
     return status;
 }
 
-/* Values of a scratch column for a run: of a measure, or of a trajectory. */
+/* Values of a scratch column for a run: of a measure, of a trajectory or of a sum of the walk. */
 static size_t column_values(const sgs_store *store)
 {
     int64_t steps = store->layout.trajectories > 0 ? store->layout.extent[SGS_STORE_AXIS_RECORD] : 1;
-    return (size_t)(steps > 1 ? steps : 1);
+    int64_t bins = store->layout.extent[SGS_STORE_AXIS_WALK], widest = steps > bins ? steps : bins;
+    return (size_t)(widest > 1 ? widest : 1);
 }
 
 sgs_rows sgs_rows_from(const sgs_store *store, const sgs_rows *rows, int64_t i)
@@ -229,7 +237,7 @@ static sgs_status check_write(const sgs_store *store, int64_t first, int64_t cou
 {
     if (store->mode != SGS_STORE_WRITE)
         return sgs_fail(err, SGS_ERANGE, "%s is open for reading", store->path);
-    if ((rows->records != NULL) != (store->layout.trajectories > 0))
+    if ((rows->records != NULL) != (sgs_store_record_values(store) > 0))
         return sgs_fail(err, SGS_ERANGE, "%s keeps %s records", store->path, rows->records ? "no" : "the");
     if ((rows->weights != NULL) != (store->layout.weights >= 0))
         return sgs_fail(err, SGS_ERANGE, "%s keeps %s weights", store->path, rows->weights ? "no" : "the");
@@ -241,7 +249,7 @@ static sgs_status write_rows(sgs_store *store, transfer t, const sgs_rows *rows,
 {
     sgs_status status = move_measures(store, t, (sgs_result *)rows->results, err);
     if (status == SGS_OK)
-        status = move_trajectories(store, t, (sgs_value *)rows->records, err);
+        status = rows->records ? move_records(store, t, (sgs_value *)rows->records, err) : SGS_OK;
     t.variable = store->layout.weights;
     t.buffer = (double *)rows->weights;
     return status == SGS_OK && rows->weights ? move_values(store, &t, err) : status;
@@ -338,7 +346,7 @@ sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_re
 
 sgs_status sgs_store_read_records(sgs_store *store, int64_t first, int64_t count, sgs_value *records, sgs_error *err)
 {
-    if (store->layout.trajectories == 0)
+    if (sgs_store_record_values(store) == 0)
         return sgs_fail(err, SGS_ERANGE, "%s keeps no records", store->path);
     sgs_status status = sgs_store_check_range(store, first, count, err);
     if (status != SGS_OK || count == 0)
@@ -346,7 +354,7 @@ sgs_status sgs_store_read_records(sgs_store *store, int64_t first, int64_t count
     void *scratch = sgs_store_scratch(store, (size_t)count * column_values(store) * sizeof(sgs_value));
     if (!scratch)
         return sgs_fail(err, SGS_ENOMEM, "reading %lld runs", (long long)count);
-    return move_trajectories(store, (transfer){.first = first, .count = count, .buffer = scratch}, records, err);
+    return move_records(store, (transfer){.first = first, .count = count, .buffer = scratch}, records, err);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): filled through the transfer */

@@ -99,7 +99,9 @@ static sgs_status put_attributes(const builder *b, hid_t dataset, const sgs_vari
     if (status == SGS_OK && variable->kind == SGS_KIND_AXIS && variable->which == SGS_AXIS_STEP_VALUE)
         status = sgs_hdf5_put_text(dataset, "quantity", sgs_grid_step_scaled(b->grid) ? "eps" : "eta", err);
     if (status == SGS_OK && sgs_variable_is_live(variable))
-        status = sgs_hdf5_put_text(dataset, "coordinates", SGS_COORDINATE_NAMES, err);
+        status =
+            sgs_hdf5_put_text(dataset, "coordinates",
+                              variable->kind == SGS_KIND_WALK ? SGS_WALK_COORDINATE_NAMES : SGS_COORDINATE_NAMES, err);
     if (status == SGS_OK)
         status = put_fill_value(dataset, variable, err);
     if (status == SGS_OK && sgs_variable_is_wide(variable))

@@ -11,6 +11,7 @@ static const sgs_variable axis_variables[SGS_STORE_AXES] = {
     {"seed", "seed", "1", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_AXIS_SEED, 1, {5}},
     {"record", "step number of the record", "step", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_STORE_AXIS_RECORD, 1, {6}},
     {"feature", "data point", "1", SGS_KIND_AXIS, SGS_TYPE_INT64, SGS_STORE_AXIS_FEATURE, 1, {7}},
+    {"walk_bin", "middle of a bin of log |a_i / a_j|", "1", SGS_KIND_AXIS, SGS_TYPE_REAL, SGS_STORE_AXIS_WALK, 1, {8}},
 };
 
 static const sgs_variable coordinate_variables[SGS_COORDINATES] = {
@@ -40,6 +41,22 @@ static const sgs_variable coordinate_variables[SGS_COORDINATES] = {
      SGS_COORDINATE_MAX_STEPS,
      5,
      {0, 1, 2, 3, 4}},
+    {"walk_low",
+     "lower end of a bin",
+     "1",
+     SGS_KIND_COORDINATE,
+     SGS_TYPE_REAL,
+     SGS_COORDINATE_WALK_LOW,
+     1,
+     {SGS_STORE_AXIS_WALK}},
+    {"walk_high",
+     "upper end of a bin",
+     "1",
+     SGS_KIND_COORDINATE,
+     SGS_TYPE_REAL,
+     SGS_COORDINATE_WALK_HIGH,
+     1,
+     {SGS_STORE_AXIS_WALK}},
 };
 
 static const sgs_variable weights_variable = {
@@ -115,6 +132,25 @@ static sgs_variable trajectory_variable(int measure)
     return variable;
 }
 
+static void append_walk(sgs_layout *layout)
+{
+    layout->walk = layout->count;
+    for (int sum = 0; sum < SGS_WALK_SUMS; sum++) {
+        const sgs_measure_info *info = sgs_walk_describe((sgs_walk_sum)sum);
+        const sgs_variable variable = {
+            .name = info->name,
+            .long_name = info->long_name,
+            .units = info->units,
+            .kind = SGS_KIND_WALK,
+            .type = info->integer ? SGS_TYPE_INT64 : SGS_TYPE_REAL,
+            .which = sum,
+            .rank = SGS_AXES + 1,
+            .axis = {0, 1, 2, 3, 4, 5, SGS_STORE_AXIS_WALK},
+        };
+        append(layout, &variable);
+    }
+}
+
 static int64_t largest_samples(const sgs_grid *grid)
 {
     int64_t largest = 0;
@@ -126,16 +162,17 @@ static int64_t largest_samples(const sgs_grid *grid)
 
 void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
 {
-    *layout = (sgs_layout){.runs = sgs_grid_runs(grid), .weights = -1};
+    *layout = (sgs_layout){.runs = sgs_grid_runs(grid), .walk = -1, .weights = -1};
     for (int axis = 0; axis < SGS_AXES; axis++)
         layout->extent[axis] = sgs_grid_axis_size(grid, (sgs_axis)axis);
     if (sgs_grid_keeps_weights(grid))
         layout->extent[SGS_STORE_AXIS_FEATURE] = largest_samples(grid);
     layout->extent[SGS_STORE_AXIS_RECORD] = sgs_grid_record_count(grid);
+    layout->extent[SGS_STORE_AXIS_WALK] = sgs_grid_walk_bins(grid);
     for (int axis = 0; axis < SGS_STORE_AXES; axis++)
         if (layout->extent[axis] > 0)
             append(layout, &axis_variables[axis]);
-    for (int i = 0; i < SGS_COORDINATES; i++)
+    for (int i = 0; i < (layout->extent[SGS_STORE_AXIS_WALK] > 0 ? SGS_COORDINATES : SGS_COORDINATE_WALK_LOW); i++)
         append(layout, &coordinate_variables[i]);
     layout->result = layout->count;
     for (int measure = 0; measure < SGS_MEASURES; measure++) {
@@ -150,6 +187,8 @@ void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
         append(layout, &variable);
     }
     layout->trajectories = layout->count - layout->trajectory;
+    if (layout->extent[SGS_STORE_AXIS_WALK] > 0)
+        append_walk(layout);
     if (sgs_grid_keeps_weights(grid))
         layout->weights =
             append(layout, sgs_grid_weights(grid) == SGS_WEIGHTS_RECORD ? &weights_record_variable : &weights_variable);
@@ -164,13 +203,16 @@ bool sgs_variable_is_live(const sgs_variable *variable)
 
 bool sgs_variable_is_wide(const sgs_variable *variable)
 {
-    return variable->kind == SGS_KIND_TRAJECTORY || variable->kind == SGS_KIND_WEIGHTS;
+    return variable->kind == SGS_KIND_TRAJECTORY || variable->kind == SGS_KIND_WALK ||
+           variable->kind == SGS_KIND_WEIGHTS;
 }
 
 bool sgs_variable_fill(const sgs_variable *variable, sgs_value *fill)
 {
     if (variable->kind == SGS_KIND_WEIGHTS)
         fill->real = NAN;
+    else if (variable->kind == SGS_KIND_WALK)
+        *fill = sgs_walk_describe((sgs_walk_sum)variable->which)->fill;
     else if (variable->kind == SGS_KIND_RESULT || variable->kind == SGS_KIND_TRAJECTORY)
         *fill = sgs_measure_describe((sgs_measure)variable->which)->fill;
     else

@@ -12,7 +12,7 @@ sgs_store *sgs_store_new(const char *path, sgs_store_mode mode)
     if (!store)
         return NULL;
     store->mode = mode;
-    store->file = store->run_space = store->record_space = store->weights_space = H5I_INVALID_HID;
+    store->file = store->run_space = store->record_space = store->walk_space = store->weights_space = H5I_INVALID_HID;
     store->sync_fd = -1;
     store->comm = MPI_COMM_NULL;
     for (int i = 0; i < SGS_LAYOUT_VARIABLES; i++)
@@ -85,6 +85,8 @@ sgs_status sgs_store_open_datasets(sgs_store *store, sgs_error *err)
     store->run_space = H5Dget_space(store->dataset[layout->status]);
     if (layout->trajectories > 0)
         store->record_space = H5Dget_space(store->dataset[layout->trajectory]);
+    if (layout->walk >= 0)
+        store->walk_space = H5Dget_space(store->dataset[layout->walk]);
     if (layout->weights >= 0)
         store->weights_space = H5Dget_space(store->dataset[layout->weights]);
     return SGS_OK;
@@ -156,6 +158,8 @@ static sgs_status close_hdf5(sgs_store *store, sgs_error *err)
         H5Sclose(store->run_space);
     if (store->record_space >= 0)
         H5Sclose(store->record_space);
+    if (store->walk_space >= 0)
+        H5Sclose(store->walk_space);
     if (store->weights_space >= 0)
         H5Sclose(store->weights_space);
     if (store->file >= 0 && H5Fclose(store->file) < 0 && status == SGS_OK)
@@ -203,7 +207,7 @@ int32_t sgs_store_features(const sgs_store *store)
 
 int64_t sgs_store_record_values(const sgs_store *store)
 {
-    return store->layout.trajectories * store->layout.extent[SGS_STORE_AXIS_RECORD];
+    return sgs_grid_gathered_values(store->grid);
 }
 
 int64_t sgs_store_weight_values(const sgs_store *store)

@@ -95,15 +95,6 @@ sgs_status sgs_saved_decode(const void *bytes, int64_t size, sgs_saved_run *save
     return SGS_OK;
 }
 
-/* Most values that a run of the grid gathers before its end. */
-static int64_t record_values_max(const sgs_grid *grid)
-{
-    int64_t values = 0;
-    for (int measure = 0; measure < SGS_MEASURES; measure++)
-        values += sgs_grid_records(grid, (sgs_measure)measure) ? sgs_grid_record_count(grid) : 0;
-    return values;
-}
-
 static int64_t samples_max(const sgs_grid *grid)
 {
     int64_t most = 0;
@@ -120,7 +111,7 @@ static int64_t weight_values_max(const sgs_grid *grid)
 int64_t sgs_record_bytes_max(const sgs_grid *grid)
 {
     return record_bytes(SGS_STATE_HEAD_BYTES_MAX + VALUE_BYTES * samples_max(grid),
-                        record_values_max(grid) + weight_values_max(grid));
+                        sgs_grid_gathered_values(grid) + weight_values_max(grid));
 }
 
 sgs_status sgs_saved_check(const sgs_saved_run *saved, const sgs_grid *grid, sgs_error *err)
@@ -132,7 +123,8 @@ sgs_status sgs_saved_check(const sgs_saved_run *saved, const sgs_grid *grid, sgs
     if (!sgs_key_equal(saved->key, sgs_run_key(&run)))
         return sgs_fail(err, SGS_EINVAL, "run %" PRId64 " is another one here: the run keys differ", saved->run);
     bool fits = saved->state_bytes <= SGS_STATE_HEAD_BYTES_MAX + (int64_t)VALUE_BYTES * run.n &&
-                saved->record_values == record_values_max(grid) && saved->weight_values <= weight_values_max(grid);
+                saved->record_values == sgs_grid_gathered_values(grid) &&
+                saved->weight_values <= weight_values_max(grid);
     if (!fits || saved->steps >= stop.max_steps)
         return sgs_fail(err, SGS_EINVAL, "run %" PRId64 ": what was saved of it does not fit", saved->run);
     return SGS_OK;

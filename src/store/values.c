@@ -11,6 +11,12 @@ typedef union element {
     double real;
 } element;
 
+/* Where r is after so many bins. */
+static double walk_edge(const sgs_grid *grid, double bins)
+{
+    return sgs_grid_walk_range(grid) * (2.0 * bins / sgs_grid_walk_bins(grid) - 1.0);
+}
+
 static element axis_value(const sgs_grid *grid, int axis, int64_t at)
 {
     switch (axis) {
@@ -26,6 +32,8 @@ static element axis_value(const sgs_grid *grid, int axis, int64_t at)
         return (element){.real = sgs_grid_step_value(grid, at)};
     case SGS_AXIS_SEED:
         return (element){.int64 = sgs_grid_seed(grid, at)};
+    case SGS_STORE_AXIS_WALK:
+        return (element){.real = walk_edge(grid, (double)at + 0.5)};
     case SGS_STORE_AXIS_RECORD:
         return (element){.int64 = sgs_grid_record_steps(grid)[at]};
     default:
@@ -61,6 +69,14 @@ static element coordinate_value(const sgs_grid *grid, int which, const sgs_coord
     }
 }
 
+/* An end of a bin of the walk; the outer ones are open. */
+static element walk_end(const sgs_grid *grid, int which, int64_t bin)
+{
+    if (which == SGS_COORDINATE_WALK_LOW)
+        return (element){.real = bin == 0 ? -INFINITY : walk_edge(grid, (double)bin)};
+    return (element){.real = bin + 1 == sgs_grid_walk_bins(grid) ? INFINITY : walk_edge(grid, (double)bin + 1.0)};
+}
+
 /* Position on the axes of a variable's element i; the first point of all other axes. */
 static void position(const sgs_layout *layout, const sgs_variable *variable, int64_t i, sgs_coordinates *at)
 {
@@ -94,6 +110,10 @@ sgs_status sgs_variable_values(const sgs_grid *grid, const sgs_layout *layout, c
     for (int64_t i = 0; i < elements; i++) {
         if (variable->kind == SGS_KIND_AXIS) {
             store_element(variable->type, *values, i, axis_value(grid, variable->which, i));
+            continue;
+        }
+        if (variable->axis[0] == SGS_STORE_AXIS_WALK) {
+            store_element(variable->type, *values, i, walk_end(grid, variable->which, i));
             continue;
         }
         sgs_coordinates at;

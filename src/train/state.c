@@ -14,6 +14,7 @@ typedef struct state_head {
     double g, h, S, R, S0, R0, outside, largest, largest_inactive;
     int64_t check_t[CHECKS_KEPT];
     double check_N[CHECKS_KEPT][2];
+    double walk_from[2];
 } state_head;
 
 size_t sgs_trainer_state_bytes(const sgs_trainer *trainer)
@@ -44,7 +45,8 @@ void sgs_state_pack(const sgs_trainer *tr, int l, void *state)
                         .R0 = s->R0[l],
                         .outside = s->outside[l],
                         .largest = s->largest[l],
-                        .largest_inactive = s->largest_inactive[l]};
+                        .largest_inactive = s->largest_inactive[l],
+                        .walk_from = {r->walk.from[0], r->walk.from[1]}};
     memcpy(head.check_t, r->check_t, sizeof head.check_t);
     memcpy(head.check_N, r->check_N, sizeof head.check_N);
     memcpy(state, &head, sizeof head);
@@ -127,6 +129,7 @@ bool sgs_state_unpack(sgs_trainer *tr, int l, const sgs_job *job)
     r->job.state = NULL;
     memcpy(r->check_t, head.check_t, sizeof head.check_t);
     memcpy(r->check_N, head.check_N, sizeof head.check_N);
+    memcpy(r->walk.from, head.walk_from, sizeof head.walk_from);
     tr->busy++;
     return true;
 }

@@ -35,6 +35,7 @@ sgs_status sgs_trainer_create(const sgs_run *shape, int64_t runs, sgs_trainer **
     tr->shape = *shape;
     tr->stride = sgs_check_stride(shape);
     tr->sum_stride = sgs_sum_stride(shape);
+    sgs_walk_plan(tr);
     tr->end = malloc((size_t)shape->n * sizeof *tr->end);
     tr->start = malloc((size_t)shape->n * sizeof *tr->start);
     if (shape->n <= STARTS_KEPT)
@@ -244,6 +245,7 @@ static void begin(sgs_trainer *tr, const sgs_feed *feed, int l)
     tr->busy++;
     r->next_check = r->recorded = r->checks = 0;
     r->steps_norm = r->steps_sparse = -1;
+    sgs_walk_begin(tr, feed, l);
     if (next_record(feed, r) == 0)
         record(tr, feed, l);
     check(tr, feed, l);
@@ -336,8 +338,11 @@ static int64_t quiet_steps(const sgs_trainer *tr, const sgs_feed *feed)
 /** Steps up to the next event, at most `most` of them, and what happens there. */
 static void advance_once(sgs_trainer *tr, const sgs_feed *feed, int64_t most)
 {
-    const int64_t quiet = quiet_steps(tr, feed), count = quiet < most ? quiet : most;
+    const int64_t quiet = quiet_steps(tr, feed), watched = feed->walk_bins > 0 ? sgs_walk_note(tr, feed) : INT64_MAX;
+    const int64_t event = quiet < watched ? quiet : watched, count = event < most ? event : most;
     tr->lanes->kernel->steps(tr->lanes, count);
+    if (feed->walk_bins > 0)
+        sgs_walk_add(tr, feed, count);
     tr->phase = (tr->phase + count) % tr->stride;
     tr->clock += count;
     tr->steps += count * tr->busy;
@@ -349,6 +354,7 @@ sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64
     bool dry = false;
     sgs_status status = SGS_OK;
     const int64_t first = trainer->clock, most = steps > 1 ? steps : 1;
+    sgs_walk_release(trainer);
     while (!status && trainer->clock - first < most) {
         if (trainer->busy == 0)
             trainer->phase = 0;

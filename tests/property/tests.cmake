@@ -4,6 +4,7 @@ sgs_test(test_reference property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_trainers_agree property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_lanes property LINKS sgs_train)
 sgs_test(test_far property LINKS sgs_train)
+sgs_test(test_walk property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_golden property LINKS sgs_train)
 # whatever the C library would choose by processor: nothing that is stored may depend on it
 add_test(NAME test_golden_plain_libm COMMAND test_golden)

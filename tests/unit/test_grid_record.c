@@ -154,6 +154,10 @@ static void differences(void **state)
          "record: norm here, not there"},
         {"record: {steps: 1, measures: loss}\n", "record: {steps: 1}\n", "record: excess_loss there, not here"},
         {"record: {steps: 1}\n", "record: {steps: 1}\nweights: record\n", "weights: none here, record there"},
+        {"", "walk: {bins: 8}\n", "walk: none here, some there"},
+        {"walk: {bins: 8}\n", "walk: none\n", "walk: some here, none there"},
+        {"walk: {bins: 8}\n", "walk: {bins: 9}\n", "walk: bins: 8 here, bins: 9 there"},
+        {"walk: {bins: 8}\n", "walk: {bins: 8, range: 2}\n", "walk: range: 8 here, range: 2 there"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         sgs_grid *here = parse(table[i].here);
@@ -164,6 +168,38 @@ static void differences(void **state)
         sgs_grid_destroy(there);
         sgs_grid_destroy(here);
     }
+}
+
+/** Grids without a walk keep the canonical text that they had before there were walks. */
+static void walks(void **state)
+{
+    (void)state;
+    sgs_grid *grid = parse("record: {until: 3}\nwalk: none\n"), *plain = parse("record: {until: 3}\n");
+    const int64_t recorded_values = sgs_grid_gathered_values(plain);
+    assert_int_equal(sgs_grid_walk_bins(grid), 0);
+    assert_int_equal(recorded_values, 4 * recorded(plain)); /* 0, 1, 2, 3 */
+    assert_string_equal(sgs_grid_canonical(grid), sgs_grid_canonical(plain));
+    assert_null(strstr(sgs_grid_canonical(plain), "walk"));
+    sgs_grid_destroy(grid);
+    grid = parse("walk: {range: 2.5, bins: 10}\nrecord: {until: 3}\n");
+    assert_int_equal(sgs_grid_walk_bins(grid), 10);
+    assert_true(sgs_grid_walk_range(grid) == 2.5);
+    assert_int_equal(sgs_grid_gathered_values(grid), recorded_values + SGS_WALK_SUMS * 10);
+    const char *text = strstr(sgs_grid_canonical(grid), "\nwalk: ");
+    assert_non_null(text);
+    assert_string_equal(text, "\nwalk: {bins: 10, range: 2.5}\n");
+    sgs_grid *again = NULL;
+    assert_int_equal(sgs_grid_parse(sgs_grid_canonical(grid), strlen(sgs_grid_canonical(grid)), "c", &again, NULL), 0);
+    assert_string_equal(sgs_grid_canonical(again), sgs_grid_canonical(grid));
+    for (int64_t i = 0; i < sgs_grid_runs(plain); i++) {
+        sgs_run a, b;
+        sgs_stop stop;
+        assert_true(sgs_grid_run(plain, i, &a, &stop) && sgs_grid_run(grid, i, &b, &stop));
+        assert_true(sgs_key_equal(sgs_run_key(&a), sgs_run_key(&b)));
+    }
+    sgs_grid_destroy(again);
+    sgs_grid_destroy(grid);
+    sgs_grid_destroy(plain);
 }
 
 /** A run is the same run whatever is recorded of it. */
@@ -209,6 +245,7 @@ int main(void)
         cmocka_unit_test(ladder_to_the_longest_run),
         cmocka_unit_test(steps_and_measures),
         cmocka_unit_test(one_spelling),
+        cmocka_unit_test(walks),
         cmocka_unit_test(differences),
         cmocka_unit_test(run_keys_do_not_see_the_record),
         cmocka_unit_test(sampling_axis),

@@ -120,7 +120,7 @@ static void random_round_trips(void **state)
 {
     (void)state;
     for (int i = 0; i < GRIDS; i++) {
-        sgs_grid *grid = random_grid(i % 4);
+        sgs_grid *grid = random_grid(i % 6);
         sgs_store *store = scene_create(grid);
         expected e = random_contents(store);
         write_all(store, &e);

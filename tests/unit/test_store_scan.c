@@ -82,12 +82,17 @@ static void damage_is_found(void **state)
         "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
         "record: {steps: [0, 9], measures: [norm, active]}\n",
         "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
-        "record: {steps: [0, 9], measures: [norm, active]}\nweights: record\n"};
-    for (int kept = 0; kept < 4; kept++) {
+        "record: {steps: [0, 9], measures: [norm, active]}\nweights: record\n",
+        "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
+        "walk: {bins: 2}\n",
+        "activation: relu\ndimension: 6\nbatch_size: 2\nstep_size: 0.1\nseed: {first: 1, count: 40}\n"
+        "record: {steps: [0, 9], measures: [norm, active]}\nwalk: {bins: 2}\nweights: final\n"};
+    for (int kept = 0; kept < 6; kept++) {
         sgs_grid *grid = scene_grid(texts[kept]);
         sgs_store *store = scene_create(grid);
         const double weights[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-        const sgs_value records[4] = {{.real = 0.5}, {.real = 0.75}, {.integer = 6}, {.integer = 5}};
+        const sgs_value records[4 + 2 * SGS_WALK_SUMS] = {
+            {.real = 0.5}, {.real = 0.75}, {.integer = 6}, {.integer = 5}};
         for (int64_t i = 0; i < 40; i++) {
             sgs_result result = random_result();
             sgs_rows rows = {&result, kept >= 2 ? records : NULL, kept % 2 ? weights : NULL};

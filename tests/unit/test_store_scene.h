@@ -112,7 +112,8 @@ static inline sgs_grid *scene_grid(const char *text)
 }
 
 /* Few points on every axis, some of whose batches do not fit. */
-/* keep: 0 results only, 1 weights, 2 records, 3 records and the weights along them */
+/* keep: 0 results only, 1 weights, 2 records, 3 records and the weights along them, 4 a walk, 5 all but these weights
+ */
 static inline sgs_grid *random_grid(int keep)
 {
     static const char *batches[] = {"1", "2", "n/4", "n/2", "n-1", "n", "7", "40"};
@@ -135,9 +136,12 @@ static inline sgs_grid *random_grid(int keep)
     end += sprintf(end, "]%s\nseed: {first: %d, count: %d}\n", scaled ? "}" : "", (int)random_below(1000),
                    1 + (int)random_below(20));
     static const char *const kept[] = {
-        "record: none\nweights: none\n", "weights: final\n",
+        "record: none\nweights: none\n",
+        "weights: final\n",
         "record: {steps: [0, 5, 1000], measures: [max_share, selected]}\nweights: final\n",
-        "record: {until: 20}\nweights: record\n"};
+        "record: {until: 20}\nweights: record\n",
+        "walk: {bins: 5}\n",
+        "walk: {bins: 7, range: 2}\nrecord: {until: 20}\nweights: final\n"};
     sprintf(end, "%s", kept[keep]);
     return scene_grid(text);
 }
