@@ -1,8 +1,10 @@
-"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png [--kind KIND] | claims FILE [--json]"""
+"""python3 -m analysis summary FILE [--json] | figure FILE -o OUT.png [--kind KIND] |
+claims FILE [--json] | report FILE -o OUT.html"""
 
 import argparse
 import json
 import math
+import shlex
 import sys
 
 from analysis.kinds import FIGURES
@@ -36,6 +38,7 @@ def _selection(text):
 
 def _claims(options):
     """1 if a claim fails, 2 if the file cannot be judged."""
+    from analysis.cell_table import cells_of, format_cells
     from analysis.claims import failed, judge_all
     from analysis.claims_table import format_rows, format_verdicts, rows_of
     from analysis.evidence import Evidence
@@ -43,14 +46,23 @@ def _claims(options):
     try:
         evidence = Evidence(options.file)
         rows, verdicts = rows_of(evidence), judge_all(evidence)
+        cells = cells_of(evidence) if options.json or options.cells else []
     except (SweepError, OSError) as error:
         print(f"analysis: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(_plain({"rows": rows, "claims": [verdict.as_dict() for verdict in verdicts]})))
+        claims = [verdict.as_dict() for verdict in verdicts]
+        print(json.dumps(_plain({"rows": rows, "cells": cells, "claims": claims})))
     else:
-        print(format_rows(rows) + "\n\n" + format_verdicts(verdicts))
+        tables = [format_rows(rows)] + ([format_cells(cells)] if options.cells else [])
+        print("\n\n".join([*tables, format_verdicts(verdicts)]))
     return int(failed(verdicts))
+
+
+def _report(options):
+    from analysis.report import write_report
+
+    write_report(options.file, options.output, shlex.join(["python3", "-m", "analysis", *sys.argv[1:]]))
 
 
 def _plain(value):
@@ -64,7 +76,7 @@ def _plain(value):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python3 -m analysis", description="Look at a results file of sgdsweep.")
-    verbs = parser.add_subparsers(required=True, metavar="summary | figure | claims")
+    verbs = parser.add_subparsers(required=True, metavar="summary | figure | claims | report")
     summary = verbs.add_parser("summary", help="a table: runs, converged, means of the main measures")
     summary.add_argument("file")
     summary.add_argument("--json", action="store_true")
@@ -82,7 +94,12 @@ def main(arguments=None):
     claims = verbs.add_parser("claims", help="does each of the paper's claims hold? exit code 1 if one fails")
     claims.add_argument("file")
     claims.add_argument("--json", action="store_true")
+    claims.add_argument("--cells", action="store_true", help="every cell too: how its runs end, and after how long")
     claims.set_defaults(run=_claims)
+    report = verbs.add_parser("report", help="one HTML file: figures, claims, grid, heatmaps to explore")
+    report.add_argument("file")
+    report.add_argument("-o", "--output", required=True, help="the HTML file")
+    report.set_defaults(run=_report)
     options = parser.parse_args(arguments)
     try:
         return options.run(options) or 0

@@ -36,6 +36,8 @@ def rows_of(evidence):
                 "batch_size": size,
                 "runs": int(counts.sum()),
                 **{name: int(count) for name, count in zip(STATUSES, counts)},
+                "seeds_converged": int(_all_seeds(converged[at], evidence.once[at])),
+                "seeds": evidence.status.shape[-1],
             })
             columns += [seed_means(np.where(converged[at], evidence[measure][at], np.nan)) for measure in MEASURES]
     if not rows:
@@ -46,6 +48,11 @@ def rows_of(evidence):
             mean, low, high = map(float, intervals[:, position * len(MEASURES) + offset])
             row[measure] = {"mean": mean, "low": low, "high": high}
     return rows
+
+
+def _all_seeds(converged, fits):
+    """Seeds of which every run converged."""
+    return (converged | ~fits).all(axis=0).sum()
 
 
 def format_rows(rows):

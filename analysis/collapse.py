@@ -11,6 +11,7 @@ from analysis.sweep import STATUSES, SweepError, distinct_batches
 
 MEASURES = ("steps_sparse", "steps_norm")
 LARGEST_EPS = 0.4  # beyond it many runs do not converge
+INTERVALS_MOST = 600  # cells of an activation; intervals of more are only ink
 
 
 def collapse_figure(sweep):
@@ -28,14 +29,13 @@ def collapse_figure(sweep):
     missed = sum(not np.isfinite(cell["median"]) for cell in cells)
     figure = new_figure(2.6 + 3.7 * len(activations), 7.6, "Time to one data point, on the random walk's clock",
                         f"medians over {sweep.sizes['seed']} seeds of every cell with $b < n$, "
-                        f"$\\varepsilon \\leq$ {LARGEST_EPS}, with exact 95 % intervals; "
+                        f"$\\varepsilon \\leq$ {LARGEST_EPS}; lines: exact 95 % intervals, where cells are few; "
                         f"not reached in half of the runs: {missed} of {len(cells)} cells")
     _, axes = with_legend_row(figure, 2, len(activations), _legend(sweep, cells), 4, sharex=True, sharey="row")
     for column, activation in enumerate(activations):
         own = [cell for cell in cells if cell["activation"] == activation and np.isfinite(cell["median"])]
-        for cell in own:
-            _draw(axes[0, column], cell, 1.0)
-            _draw(axes[1, column], cell, cell["k"])
+        _draw(axes[0, column], own, scaled=False)
+        _draw(axes[1, column], own, scaled=True)
         axes[0, column].set_title(activation_title(activation), fontsize=12)
         axes[1, column].set_xlabel("batch size $b/n$ (log-odds scale)")
         for axis in axes[:, column]:
@@ -67,15 +67,21 @@ def _cells(sweep, sampling):
     return cells
 
 
-def _draw(axis, cell, unit):
-    colour, marker, _ = STYLES[cell["dimension"] % len(STYLES)]
-    x = np.log(cell["b"] / (cell["n"] - cell["b"]))
-    y = max(cell["median"], 1.0) * unit
-    error = np.array([[y - max(cell["low"] * unit, 0.0)], [cell["high"] * unit - y]])
-    if not np.isfinite(error).all():
-        error = None
-    axis.errorbar(x, y, yerr=error, color=colour, marker=marker, markersize=4 + 9 * cell["eps"], linewidth=0.9,
-                  markeredgecolor="white", markeredgewidth=0.5, alpha=0.85)
+def _draw(axis, cells, scaled):
+    """All cells of one activation: one artist a dimension, and intervals where they are few enough to be seen."""
+    for dimension in sorted({cell["dimension"] for cell in cells}):
+        own = [cell for cell in cells if cell["dimension"] == dimension]
+        b, n, eps, unit, middle, low, high = (np.array([cell[name] for cell in own], dtype=float) for name in
+                                              ("b", "n", "eps", "k", "median", "low", "high"))
+        unit = unit if scaled else np.ones_like(unit)
+        x, y = np.log(b / (n - b)), np.maximum(middle, 1.0) * unit
+        colour, marker, _ = STYLES[dimension % len(STYLES)]
+        axis.scatter(x, y, s=(4 + 9 * eps) ** 2, color=colour, marker=marker, edgecolors="white", linewidths=0.5,
+                     alpha=0.85, zorder=3)
+        if len(cells) <= INTERVALS_MOST:
+            bounded = np.isfinite(low) & np.isfinite(high)
+            axis.vlines(x[bounded], np.maximum(low, 1.0)[bounded] * unit[bounded], (high * unit)[bounded],
+                        color=colour, linewidth=0.9, zorder=2)
 
 
 def _legend(sweep, cells):

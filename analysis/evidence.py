@@ -50,7 +50,8 @@ class Evidence:
         """A measure that counts steps until something, of the runs of a cell: infinite where it never happened (dead
         and diverged runs, and those that max_steps cut short before), NaN where the run is not finished."""
         steps = self[measure][at]
-        return np.where(self.ended(*FINISHED, at=at), np.where(steps < 0, np.inf, steps), np.nan)
+        # In the file never is -1, which is also the fill value that xarray reads as NaN.
+        return np.where(self.ended(*FINISHED, at=at), np.where(steps >= 0, steps, np.inf), np.nan)
 
     def cells(self, *samplings):
         """(coordinates in words, index of the cell) of every cell that fits, batch sizes that are equal once. The index

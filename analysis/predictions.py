@@ -52,8 +52,9 @@ def sparsity_times(evidence):
         if cell["batch_size"] < cell["samples"] and cell["eps"] <= 0.4 and evidence.all_done(at):
             k = clock(cell["samples"], cell["batch_size"], cell["eps"])
             begin, end = (evidence.times(name, at) for name in ("steps_norm", "steps_sparse"))
-            begin, end = np.where(np.isinf(end), 0, begin), np.where(np.isinf(begin), np.inf, end)
-            cells.append((np.log(max(evidence["active_init"][at].mean(), 1.0)), k * (end - begin)))
+            never = np.isinf(begin) | np.isinf(end)
+            length = np.where(never, np.inf, k * (np.where(never, 0, end) - np.where(never, 0, begin)))
+            cells.append((np.log(max(evidence["active_init"][at].mean(), 1.0)), length))
     reached = [(points, times) for points, times in cells if np.isfinite(median(np.sort(times)))]
     if len({round(points, 1) for points, _ in reached}) < 2:
         return "needs cells that are done and mostly reach sparsity, of two dimensions"

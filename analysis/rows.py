@@ -10,6 +10,7 @@ over everything else first, and pair contrasts by seed.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -98,7 +99,7 @@ def median_row(cell, times, predicted=None, margin=None, note=""):
     if np.isnan(times).any():
         raise ValueError("a time is a number, or infinite: say what a missing run counts as")
     low, high = median_interval(times)
-    estimate = median(times) if count else np.nan
+    estimate = median(times)
     censored = int(np.isinf(times).sum())
     if censored:
         note = _join(note, f"{censored} of {count} never")
@@ -115,22 +116,32 @@ def median_row(cell, times, predicted=None, margin=None, note=""):
 
 
 def median(times):
-    """The median of sorted times, infinite where half of them or more are: never between a number and infinity."""
+    """The median of sorted times, infinite where half of them or more are: never between a number and infinity. NaN of
+    none."""
+    if not times.size:
+        return np.nan
     lower, upper = times[(times.size - 1) // 2], times[times.size // 2]
     return float((lower + upper) / 2) if np.isfinite(upper) else np.inf
 
 
 def median_interval(times, level=LEVEL):
     """(low, high): order statistics that hold the median with at least the level, by the binomial law; sorted times."""
-    count = times.size
+    outside = _outside(times.size, level)
+    if outside == 0:
+        return -np.inf, np.inf
+    return float(times[outside - 1]), float(times[times.size - outside])
+
+
+@lru_cache(maxsize=64)
+def _outside(count, level):
+    """How many values from either end the interval of a median begins."""
     outside = int(stats.binom.ppf((1 - level) / 2, count, 0.5)) if count else 0
     while outside > 0 and stats.binom.cdf(outside - 1, count, 0.5) > (1 - level) / 2:
         outside -= 1
-    if outside == 0:
-        return -np.inf, np.inf
-    return float(times[outside - 1]), float(times[count - outside])
+    return outside
 
 
+@lru_cache(maxsize=4096)
 def clopper_pearson(successes, trials, level=LEVEL):
     low = stats.beta.ppf((1 - level) / 2, successes, trials - successes + 1) if successes > 0 else 0.0
     high = stats.beta.ppf((1 + level) / 2, successes + 1, trials - successes) if successes < trials else 1.0

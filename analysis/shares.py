@@ -25,8 +25,8 @@ def shares_figure(sweep):
     eps = float(run["eps"].isel(batch=chosen[0][0]))
     figure = new_figure(2.0 + 3.2 * len(chosen), 6.4,
                         f"One run at each batch size: {name}, {setting(d, n)}",
-                        f"seed {int(run['seed'])}, $\\varepsilon$ = {eps:.3g}; shares of the data points in $w$, stacked "
-                        "in the order of the start; the first step drawn is 1; vertical line: end of the run")
+                        f"seed {int(run['seed'])}, $\\varepsilon$ = {eps:.3g}; shares of the data points in $w$, "
+                        "stacked in the order of the start; the first step drawn is 1; vertical line: end of the run")
     axes = figure.subplots(2, len(chosen), sharex=True, sharey="row", squeeze=False, height_ratios=(2, 1))
     steps = np.maximum(sweep["record"].values.astype(float), 1.0)
     for column, (position, size) in enumerate(chosen):

@@ -8,7 +8,7 @@ packages_build=(gcc libc6-dev cmake make ninja-build pkg-config openmpi-bin libo
     libgsl-dev librandom123-dev libsleef-dev libfyaml-dev libxxhash-dev libisal-dev libjansson-dev)
 packages_analysis=(python3 python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-matplotlib python3-scipy)
 packages_tests=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3-netcdf4
-    hdf5-tools netcdf-bin)
+    hdf5-tools netcdf-bin r-base-core r-cran-ncdf4 python3-plotly python3-selenium chromium chromium-driver)
 packages_slurm=(slurm-wlm munge)
 
 # The same needs as tools, pkg-config modules, headers and Python modules, for machines without these packages.

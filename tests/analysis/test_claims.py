@@ -14,6 +14,7 @@ from analysis.predictions import Prediction
 from analysis.rows import mean_row
 from analysis.verdict import ESTIMATE, FAIL, NOT_SHOWN, NOT_TESTED, PASS, holm, judge_predictions
 from program import ProgramTest
+from scipy.stats import binom
 
 START = "record: {steps: 0, measures: [norm]}\nweights: record\n"
 GRID = """
@@ -336,6 +337,31 @@ class Predictions(ClaimsTest):
         row, = (row for row in rows if row["cell"] == cell)
         self.assertAlmostEqual(row["estimate"], -pairs[1:].mean(), places=12)
         self.assertEqual((row["count"], row["note"]), (23, "1 of 24 seeds without a value"))
+
+    def test_every_cell_with_exact_intervals(self):
+        """Ten seeds of one cell: two dead, one cut short before it was sparse."""
+        path = self.file("activation: linear\ndimension: 8\nbatch_size: [n/2, n]\nstep_size: {scaled_by_batch: 0.2}\n"
+                         "seed: {first: 1, count: 10}\n")
+        with h5py.File(path, "r+") as file:
+            file["steps_sparse"][0, 0, 0, 0, 0] = [30, 10, 20, -1, 50, -1, 40, -1, 70, 60]
+            file["status"][0, 0, 0, 0, 0] = [1, 1, 1, 4, 1, 4, 1, 2, 1, 1]
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            main(["claims", str(path), "--json"])
+        cell, full = json.loads(output.getvalue())["cells"]
+        self.assertEqual((cell["batch_size"], cell["eps"], cell["dead"], cell["max_steps"]), (4, 0.2, 2, 1))
+        share = cell["converged_share"]
+        self.assertEqual(share["value"], 0.7)
+        self.assertAlmostEqual(binom.sf(6, 10, share["low"]), 0.005, places=9)
+        self.assertAlmostEqual(binom.cdf(7, 10, share["high"]), 0.005, places=9)
+        # P(Bin(10, 1/2) = 0) = 0.001 <= 0.005 < P(<= 1): first to last, and the last is never.
+        self.assertEqual(cell["steps_sparse"], {"median": 55.0, "low": 10.0, "high": None, "never": 3})
+        self.assertEqual((full["steps_sparse"]["median"], full["steps_sparse"]["never"]), (None, 10))
+        with contextlib.redirect_stdout(output):
+            main(["claims", str(path), "--cells"])
+        self.assertIn("55 (10-?)", output.getvalue())
+        self.assertIn("2 dead", output.getvalue())
+        self.assertIn("not reached", output.getvalue())
 
     def test_classes_are_not_mixed(self):
         fitted, derived = mean_row({}, np.arange(20.0)), mean_row({}, np.arange(20.0), 9.5, 5.0)

@@ -71,7 +71,7 @@ class Kinds(ProgramTest):
 
     def test_collapse_points(self):
         figure = figures.draw(self.file, "collapse", {"dimension": ["16"], "step_value": ["0.2"], "batch": ["n/2"]})
-        raw, scaled = (figure.axes[at].containers[0].lines[0].get_ydata()[0] for at in (0, 2))
+        raw, scaled = (figure.axes[at].collections[0].get_offsets()[0, 1] for at in (0, 2))
         with h5py.File(self.file) as file:
             at = (0, 0, 1, 1, 0)
             wanted = np.median(file["steps_sparse"][at] - file["steps_norm"][at])
@@ -129,7 +129,8 @@ class Timeline(ProgramTest):
 
     def test_busy_shares(self):
         path = self.log(self.event("create", 0), self.event("start", 0, ranks=2), self.block(4, 0, 4),
-                        self.block(10, 0, 3), self.block(10, 1, 5), self.event("stop", 10), self.event("resume", 40, ranks=2),
+                        self.block(10, 0, 3), self.block(10, 1, 5), self.event("stop", 10),
+                        self.event("resume", 40, ranks=2),
                         self.block(50, 1, 10), self.event("complete", 50))
         lives, blocks = timeline.read_log(path)
         self.assertEqual([(life["origin"], life["end"] - life["start"]) for life in lives], [(0, 10), (10, 10)])
