@@ -298,8 +298,12 @@ static sgs_status end_coll(struct sweep *sweep, sgs_status status, const sgs_tal
 static sgs_status close_coll(struct sweep *sweep, sgs_status status, sgs_error *err)
 {
     sgs_error other = {""};
-    sgs_status closed = sgs_agree_coll(sweep->comm, sgs_store_close(sweep->store, &other), &other);
+    sgs_status closed = SGS_OK;
 
+    if (status == SGS_OK || status == SGS_STOPPED)
+        closed = sgs_agree_coll(sweep->comm, sgs_store_close(sweep->store, &other), &other);
+    else
+        sgs_store_abandon_coll(sweep->store);
     sweep->store = NULL;
     if (closed <= status)
         return status;

@@ -4,6 +4,8 @@
  * into boxes, at most eleven, one to three for a range inside of a strip. Order of writing: data, then checksum, then
  * status: a run counts as done only when all of it is in the file. */
 #include "store_private.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +80,28 @@ static herr_t move_box(const sgs_store *store, const transfer *t, hid_t space, h
     return result;
 }
 
+/* MPI-IO says that a write failed, but not why: ask the file system whether it has room for the variable. */
+static const char *why_not_written(const sgs_store *store, const sgs_variable *variable, haddr_t offset)
+{
+    int64_t bytes = sgs_variable_bytes(&store->layout, variable);
+    if (store->sync_fd < 0 || fallocate(store->sync_fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
+        return NULL;
+    return errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EROFS ? strerror(errno) : NULL;
+}
+
+static sgs_status fail_move(const sgs_store *store, const transfer *t, sgs_error *err)
+{
+    const sgs_variable *variable = &store->layout.variable[t->variable];
+    sgs_error text = {""};
+    sgs_hdf5_fail(&text, SGS_EIO, "%s %s of runs %lld .. +%lld of %s", t->write ? "writing" : "reading", variable->name,
+                  (long long)t->first, (long long)t->count, store->path);
+    haddr_t offset = H5Dget_offset(store->dataset[t->variable]);
+    const char *why = t->write && offset != HADDR_UNDEF ? why_not_written(store, variable, offset) : NULL;
+    if (!why || strstr(text.text, why))
+        return sgs_fail(err, SGS_EIO, "%s", text.text);
+    return sgs_fail(err, SGS_EIO, "%.900s: %s", text.text, why);
+}
+
 static sgs_status move_values(const sgs_store *store, const transfer *t, sgs_error *err)
 {
     const sgs_variable *variable = &store->layout.variable[t->variable];
@@ -95,8 +119,7 @@ static sgs_status move_values(const sgs_store *store, const transfer *t, sgs_err
         int64_t runs = cut_box(&store->layout, t->first + done, t->count - done, start, count);
         if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
             move_box(store, t, space, (hsize_t)(runs * width), buffer + done * size) < 0)
-            return sgs_hdf5_fail(err, SGS_EIO, "%s %s of runs %lld .. +%lld of %s", t->write ? "writing" : "reading",
-                                 variable->name, (long long)t->first, (long long)t->count, store->path);
+            return fail_move(store, t, err);
         done += runs;
     }
     return SGS_OK;

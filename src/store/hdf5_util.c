@@ -29,17 +29,18 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *frame, void *text)
 }
 
 /* HDF5 wraps the system's words: "file write failed: time = ..., errno = 28, error message = 'No space left ...'". */
-static void unwrap_system_text(char *text)
+static bool unwrap_system_text(char *text)
 {
     char *begin = strstr(text, "error message = '");
     if (!begin)
-        return;
+        return false;
     begin += strlen("error message = '");
     char *end = strchr(begin, '\'');
     if (!end)
-        return;
+        return false;
     *end = '\0';
     memmove(text, begin, (size_t)(end - begin) + 1);
+    return true;
 }
 
 sgs_status sgs_hdf5_fail(sgs_error *err, sgs_status status, const char *format, ...)
@@ -52,7 +53,8 @@ sgs_status sgs_hdf5_fail(sgs_error *err, sgs_status status, const char *format, 
     va_end(arguments);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, deepest);
     H5Eclear2(H5E_DEFAULT);
-    unwrap_system_text(deepest);
+    if (unwrap_system_text(deepest) && status == SGS_EDAMAGED)
+        status = SGS_EIO; /* a file that cannot be read says nothing about its bytes */
     if (deepest[0] == '\0')
         return sgs_fail(err, status, "%s", what);
     return sgs_fail(err, status, "%s: %s", what, deepest);
@@ -168,7 +170,7 @@ sgs_status sgs_hdf5_get_text(hid_t object, const char *name, char **text, sgs_er
     hid_t type = H5Aget_type(attribute);
     sgs_status status = type < 0 ? SGS_EDAMAGED : read_text(attribute, type, text);
     if (status != SGS_OK) {
-        sgs_hdf5_fail(err, status, "attribute %s is no text", name);
+        status = sgs_hdf5_fail(err, status, "attribute %s is no text", name);
         free(*text);
         *text = NULL;
     }
@@ -193,7 +195,7 @@ sgs_status sgs_hdf5_get_int(hid_t object, const char *name, int *value, sgs_erro
         return sgs_hdf5_fail(err, SGS_EDAMAGED, "attribute %s", name);
     sgs_status status = read_int(attribute, value);
     if (status != SGS_OK)
-        sgs_hdf5_fail(err, status, "attribute %s is no integer", name);
+        status = sgs_hdf5_fail(err, status, "attribute %s is no integer", name);
     H5Aclose(attribute);
     return status;
 }

@@ -29,7 +29,11 @@ sgs_store *sgs_store_new(const char *path, sgs_store_mode mode)
 static sgs_status read_versions(sgs_store *store, sgs_error *err)
 {
     int format = 0;
-    if (H5Aexists(store->file, "format_version") <= 0 || H5Aexists(store->file, "grid_digest") <= 0)
+    htri_t format_there = H5Aexists(store->file, "format_version");
+    htri_t both_there = format_there > 0 ? H5Aexists(store->file, "grid_digest") : format_there;
+    if (both_there < 0)
+        return sgs_hdf5_fail(err, SGS_EDAMAGED, "%s", store->path);
+    if (both_there == 0)
         return sgs_fail(err, SGS_EDAMAGED, "%s is not a results file of sgdsweep", store->path);
     sgs_status status = sgs_hdf5_get_int(store->file, "format_version", &format, err);
     if (status != SGS_OK)
@@ -167,11 +171,9 @@ static sgs_status close_hdf5(sgs_store *store, sgs_error *err)
     return status;
 }
 
-sgs_status sgs_store_close(sgs_store *store, sgs_error *err)
+/* Everything but HDF5's part, with the status and text of that. */
+static sgs_status let_go(sgs_store *store, sgs_status status, sgs_error *err)
 {
-    if (!store)
-        return SGS_OK;
-    sgs_status status = close_hdf5(store, err);
     if (store->sync_fd >= 0 && close(store->sync_fd) != 0 && status == SGS_OK)
         status = sgs_fail(err, SGS_EIO, "closing %s: %s", store->path, strerror(errno));
     if (store->comm != MPI_COMM_NULL) {
@@ -183,6 +185,17 @@ sgs_status sgs_store_close(sgs_store *store, sgs_error *err)
     free(store->path);
     free(store);
     return status;
+}
+
+sgs_status sgs_store_close(sgs_store *store, sgs_error *err)
+{
+    return store ? let_go(store, close_hdf5(store, err), err) : SGS_OK;
+}
+
+void sgs_store_abandon_coll(sgs_store *store)
+{
+    if (store)
+        let_go(store, SGS_OK, NULL);
 }
 
 const sgs_grid *sgs_store_grid(const sgs_store *store)

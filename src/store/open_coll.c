@@ -101,7 +101,7 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
         status = open_shared(opened, err);
     free(canonical);
     if (status != SGS_OK) {
-        sgs_store_close(opened, NULL);
+        sgs_store_abandon_coll(opened);
         return status;
     }
     *store = opened;
