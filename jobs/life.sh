@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # One life of a batch job: from its start, or its restart, to the end of the sweep, a warning or an accident. Sourced by
-# sweep.sbatch and array.sbatch, which say where the settings come from and set `jobs`, the folder of this file.
+# the other scripts for Slurm, which set `jobs`, the folder of this file, and `self`, their name. From the environment:
+#   SGDSWEEP           the program (default: build/ or build-release/ beside jobs/, then the PATH)
+#   SGDSWEEP_MODULES   modules to load, "openmpi hdf5"
+#   SGDSWEEP_LAUNCHER  mpirun or srun (default: mpirun if there is one)
 #
 # What it keeps to:
 #   - A life ends with 0 only when the program says that the sweep is complete.
@@ -15,7 +18,7 @@ readonly life_idle_max=2      # lives without progress in a row
 readonly life_margin_s=60     # the program stops by itself so long before the end of the time limit, see life_deadline
 readonly life_contact_tries=30 # times ten seconds in which the controller may be away
 
-say() { printf '%s job %s, life %s: %s\n' "${self:-sgdsweep}" "${job:-?}" "$((${life:-0} + 1))" "$*"; }
+say() { printf '%s: %s\n' "${self:?}${job:+ job $job, life $((${life:-0} + 1))}" "$*"; }
 
 # die CODE REASON...
 die() {
@@ -36,7 +39,7 @@ life_name() {
     nodes=${SLURM_JOB_NUM_NODES:-${SLURM_NNODES:-1}}
 }
 
-# SGDSWEEP_MODULES="openmpi hdf5": what to load, on systems with Lmod or environment modules
+# Lmod or environment modules; batch shells do not always have the command
 life_modules() {
     local init
     [[ -n ${SGDSWEEP_MODULES:-} ]] || return 0
@@ -54,7 +57,7 @@ life_modules() {
     module load $SGDSWEEP_MODULES || die 2 "module load $SGDSWEEP_MODULES failed"
 }
 
-# The program: SGDSWEEP, a build beside jobs/, or the one on the PATH.
+# Sets `program`.
 life_program() {
     local candidate
     : "${jobs:?}"
@@ -69,7 +72,7 @@ life_program() {
     die 2 "there is no sgdsweep: bash jobs/quickstart.sh builds it, SGDSWEEP names another one"
 }
 
-# SGDSWEEP_LAUNCHER: mpirun (default where there is one) or srun
+# Sets `launcher` and `launch`, the command.
 life_launcher() {
     launcher=${SGDSWEEP_LAUNCHER:-}
     if [[ -z $launcher ]]; then
@@ -103,6 +106,14 @@ life_deadline() {
     margin=$((left / 4 < life_margin_s ? left / 4 : life_margin_s))
     export SGDSWEEP_DEADLINE=$((end - margin))
     until_text="stops by $(date -d "@$SGDSWEEP_DEADLINE" +%T), time limit at $(date -d "@$end" '+%F %T')"
+}
+
+# part_of FILE I K: the results file of the I-th of K shards: my.h5 -> my.2of8.h5
+part_of() {
+    case ${1##*/} in
+        ?*.*) echo "${1%.*}.$2of$3.${1##*.}" ;;
+        *) echo "$1.$2of$3" ;;
+    esac
 }
 
 # ---- what MPI leaves behind when it is killed
@@ -143,9 +154,10 @@ life_scratch() {
     export OMPI_MCA_orte_tmpdir_base=$scratch_tmp OMPI_MCA_btl_vader_backing_directory=$scratch_shm
 }
 
+# Sets `clean`: a controller that is away, or a node that is gone, keeps the others from being cleaned.
 life_clean() {
-    [[ -n ${scratch_tmp:-} ]] || return 0
-    on_nodes rm -rf "$scratch_tmp" "$scratch_shm" || say "$scratch_tmp or $scratch_shm may be left on a node" >&2
+    clean=0
+    if on_nodes rm -rf "$scratch_tmp" "$scratch_shm"; then clean=1; fi
 }
 
 # ---- progress
@@ -188,7 +200,9 @@ life_requeue() {
     for ((try = 0; try < life_contact_tries; try++)); do
         if now=$(scontrol -o show job "$job" 2>&1); then
             [[ " $now " == *" Restarts=$life "* ]] || die 75 "Slurm has started the job again, this life is over"
+            ((clean)) || life_clean
             if answer=$(scontrol requeue "$job" 2>&1); then exit 75; fi
+            [[ $answer != *pending* ]] || die 75 "Slurm has the job in the queue already"
             [[ $answer == *ontact* || $answer == *imed\ out* ]] || break
         else
             answer=$now

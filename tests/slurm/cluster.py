@@ -73,6 +73,8 @@ class Cluster:
     """Three nodes in a folder of their own, with copies of the program and of jobs/, as a user would have them."""
 
     def __init__(self, nodes=3):
+        if not os.access(PROGRAM, os.X_OK):
+            raise AssertionError(f"{PROGRAM} is no program; SGDSWEEP names it")
         self.nodes = nodes
         self.folder = tempfile.mkdtemp(prefix="sgsl", dir="/tmp")  # short, and reachable for any user
         os.chmod(self.folder, 0o755)
@@ -224,6 +226,14 @@ class Cluster:
             until(runs, f"life {life} of job {number}")
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.job(number)}\n{self.output()}") from None
+
+    def wait_saved(self, number):
+        """Wait until the controller has written down what it knows of a job; it does so seconds after a change."""
+        time.sleep(1)  # the older state may be just being written
+        now = time.time()
+        self.run("scontrol", "update", f"JobId={number}", "Comment=changed")
+        path = self.path("state", "job_state")
+        until(lambda: os.path.exists(path) and os.stat(path).st_mtime > now, "a saved state of the controller")
 
     def wait_idle(self):
         """Wait until no job is running or completing."""

@@ -110,7 +110,7 @@ JobCompLoc=$CLUSTER/jobcomp.txt
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,sched_interval=2,bf_interval=2,preempt_send_user_signal
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
@@ -126,6 +126,7 @@ DefMemPerCPU=100
 NodeName=DEFAULT CPUs=$CLUSTER_CPUS RealMemory=$CLUSTER_MEMORY State=UNKNOWN
 PartitionName=DEFAULT Nodes=ALL MaxTime=INFINITE State=UP
 PartitionName=low Default=YES PriorityTier=1 GraceTime=20
+PartitionName=lowest PriorityTier=1 GraceTime=0
 PartitionName=high PriorityTier=9 PreemptMode=off
 END
     for ((k = 1; k <= CLUSTER_NODES; k++)); do
@@ -181,7 +182,7 @@ stop() {
 }
 
 case $verb:$what in
-    start:) start || { stop && exit 1; } ;;
+    start:) (start) || { stop; exit 1; } ;;
     stop:) stop ;;
     kill:node) end_process 9 "$CLUSTER/node.n$node.pid" ;;
     kill:slurmd) kill_slurmd ;;
