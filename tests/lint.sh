@@ -68,24 +68,25 @@ sys.exit(bad)
 '
 }
 
-# Includes point one way: cli -> fleet -> {sched, train, store} -> {grid, model} -> base. A module may include its own
+# Includes point one way: cli -> fleet -> {sched, train, store} -> decide -> {grid, model} -> base. A module may include its own
 # private headers and the public headers of what is below it.
 declare -A below=(
     [base]="base"
     [model]="model base"
     [grid]="grid model base"
     [train]="train model base"
-    [store]="store grid model base"
+    [decide]="decide grid model base"
+    [store]="store decide grid model base"
     [sched]="sched grid model base"
-    [fleet]="fleet sched train store grid model base"
-    [cli]="fleet sched train store grid model base"
+    [fleet]="fleet sched train store decide grid model base"
+    [cli]="fleet sched train store decide grid model base"
 )
 
 # What belongs to some modules only: pattern of the header, then the modules.
 libraries=(
     '<mpi\.h>|fleet store cli'
     '<hdf5(_hl)?\.h>|store'
-    '<gsl/|model train'
+    '<gsl/|model train decide'
     '<libfyaml\.h>|grid'
     '<jansson\.h>|store fleet cli'
     '<Random123/|model train'

@@ -16,7 +16,8 @@
  *      batch_size  expressions in n, "full" for n: one or a list; or a range                required
  *      step_size   numbers 1e-290 .. 1e290: one, a list or a range, eta itself; all of it   required
  *                  below {scaled_by_batch: ...}: eps
- *      seed        whole numbers 0 .. 2^53-1: one, a list or {first: F, count: C}           required
+ *      seed        whole numbers 0 .. 2^53-1: one, a list or {first: F, count: C};          required
+ *                  {first: F, until: {...}}: as many as a precision takes; F is 1 if left out
  *      init        {distribution: gaussian, sphere or ones; scale: SGS_SCALE_MIN .. MAX;    gaussian, 0.1, own
  *                  seed: own or one number, not with ones}
  *      batches     own, common                                                              own
@@ -36,6 +37,13 @@
  *
  *  The walk of r = log |a_i / a_j| of two points (sgs_walk_sum in model.h) is added up in that many equal bins of r
  * over -range .. range, those at the ends open; like a record it changes nothing else and stands in no run key.
+ *
+ *  `seed: until` is a rule that says, cell by cell, when there are enough seeds: {measure: M, half_width: H,
+ * confidence: 0.5 .. 0.999999 (0.95), looks: 1 .. SGS_UNTIL_MAX_LOOKS whole numbers 2 .. SGS_UNTIL_MAX_SEEDS,
+ * ascending}. The seeds of a cell are trained up to the first look; if the interval for M is wider than H to both
+ * sides, up to the next, and so on. M is `sparse` (short for max_share at least 0.99), `converged`, a measure with
+ * at_least: T or at_most: T (all three: the share of runs that converged and have it), or a measure that
+ * sgs_measure_range knows (its mean). The seed axis has as many points as the last look.
  *
  *  A range is {linear: [low, high], points: k} or {log: [low, high], points: k}, 2 <= k <= 10^6: its ends as
  *  written, the points between rounded to 12 significant digits, or to the nearest whole number where these are
@@ -142,6 +150,32 @@ double sgs_grid_walk_range(const sgs_grid *grid);
 
 /** Values that a run gathers on its way beside the weights: of the record, then of the walk. */
 int64_t sgs_grid_gathered_values(const sgs_grid *grid);
+
+/** When a cell has enough seeds (`seed: until`). */
+typedef enum sgs_until_kind {
+    SGS_UNTIL_CONVERGED, /**< share of runs that converged */
+    SGS_UNTIL_AT_LEAST,  /**< share of runs that converged with measure >= threshold */
+    SGS_UNTIL_AT_MOST,   /**< ... measure <= threshold */
+    SGS_UNTIL_MEAN       /**< mean of a measure of known range */
+} sgs_until_kind;
+
+enum { SGS_UNTIL_MAX_LOOKS = 32, SGS_UNTIL_MAX_SEEDS = 1 << 20 };
+
+typedef struct sgs_until {
+    sgs_until_kind kind;
+    sgs_measure measure; /**< not with SGS_UNTIL_CONVERGED */
+    double threshold;
+    double half_width; /**< in units of the measure, or of a share */
+    double confidence;
+    int looks;
+    int64_t look[SGS_UNTIL_MAX_LOOKS]; /**< numbers of seeds, ascending; the last is the length of the seed axis */
+} sgs_until;
+
+/** The rule; NULL for grids with a fixed number of seeds. Borrowed. */
+const sgs_until *sgs_grid_until(const sgs_grid *grid);
+
+/** Number of cells: points of all axes but seed; cell c has the runs [c seeds, (c + 1) seeds). */
+int64_t sgs_grid_cells(const sgs_grid *grid);
 
 /** Index <-> coordinates, 0 <= index < runs. */
 void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at);

@@ -150,6 +150,10 @@ typedef enum sgs_walk_sum {
 /** Never NULL for 0 <= sum < SGS_WALK_SUMS. */
 const sgs_measure_info *sgs_walk_describe(sgs_walk_sum sum);
 
+/** The range that a measure of a converged run lies in, known from d and n alone (up to rounding); false: it has none,
+ *  and low and high mean nothing. */
+bool sgs_measure_range(sgs_measure measure, int32_t d, int32_t n, double *low, double *high);
+
 /** What a run leaves. */
 typedef struct sgs_result {
     int8_t status; /**< sgs_run_status, a finished one when it comes from a trainer */

@@ -3,6 +3,7 @@
 #include "axes.h"
 
 #include "numbers.h"
+#include "until.h"
 
 #include <stdlib.h>
 
@@ -103,14 +104,43 @@ sgs_status sgs_axes_step_size(const sgs_reader *reader, const sgs_yaml_node *nod
     return status ? status : sgs_numbers_reals(reader, values, "step_size", &step_sizes, &grid->step_value, size);
 }
 
+/** {first: F, until: {...}}; found: first, count, until. */
+static sgs_status read_seed_until(const sgs_reader *reader, const sgs_yaml_node *const *found, sgs_grid *grid)
+{
+    grid->seed_first = 1;
+    if (found[1]) {
+        return sgs_value_fail(reader, found[1], "seed: count and until exclude each other; accepted: one of them");
+    }
+    sgs_status status = SGS_OK;
+    if (found[0]) {
+        status = sgs_value_integer(reader, found[0], "seed: first", &seeds, &grid->seed_first);
+    }
+    status = status ? status : sgs_until_read(reader, found[2], &grid->until);
+    if (!status) {
+        grid->has_until = true;
+        grid->size[SGS_AXIS_SEED] = grid->until.look[grid->until.looks - 1];
+        if (grid->size[SGS_AXIS_SEED] - 1 > SGS_SEED_MAX - grid->seed_first) {
+            status = sgs_value_fail(reader, found[0] ? found[0] : found[2],
+                                    "seed: first: %lld leaves too few seeds for the last look; accepted: seeds up to "
+                                    "%lld",
+                                    (long long)grid->seed_first, (long long)SGS_SEED_MAX);
+        }
+    }
+    return status;
+}
+
 static sgs_status read_seed_range(const sgs_reader *reader, const sgs_yaml_node *node, sgs_grid *grid)
 {
-    static const char *const keys[] = {"first", "count"};
+    static const char *const keys[] = {"first", "count", "until"};
     static const sgs_integer_range counts = {1, SGS_SEED_MAX, ""};
-    const sgs_yaml_node *found[2];
-    sgs_status status = sgs_value_keys(reader, node, "seed", keys, 2, found);
+    const sgs_yaml_node *found[3];
+    sgs_status status = sgs_value_keys(reader, node, "seed", keys, 3, found);
+    if (!status && found[2]) {
+        return read_seed_until(reader, found, grid);
+    }
     if (!status && (!found[0] || !found[1])) {
-        status = sgs_value_fail(reader, node, "seed: first and count go together; accepted: {first: 1, count: 64}");
+        status = sgs_value_fail(reader, node,
+                                "seed: first and count go together; accepted: {first: 1, count: 64}, or {until: ...}");
     }
     int64_t *count = &grid->size[SGS_AXIS_SEED];
     status = status ? status : sgs_value_integer(reader, found[0], "seed: first", &seeds, &grid->seed_first);

@@ -47,9 +47,28 @@ static void write_steps(FILE *out, const sgs_grid *grid)
     fputs(grid->step_scaled ? "]}\n" : "]\n", out);
 }
 
+static void write_until(FILE *out, const sgs_until *until)
+{
+    bool measured = until->kind != SGS_UNTIL_CONVERGED;
+    fprintf(out, "until: {measure: %s, ", measured ? sgs_measure_describe(until->measure)->name : "converged");
+    if (until->kind == SGS_UNTIL_AT_LEAST || until->kind == SGS_UNTIL_AT_MOST) {
+        fprintf(out, "%s: %.17g, ", until->kind == SGS_UNTIL_AT_LEAST ? "at_least" : "at_most", until->threshold);
+    }
+    fprintf(out, "half_width: %.17g, confidence: %.17g, looks: [", until->half_width, until->confidence);
+    for (int i = 0; i < until->looks; i++) {
+        fprintf(out, "%s%lld", separator(i), (long long)until->look[i]);
+    }
+    fputs("]}}\n", out);
+}
+
 static void write_seeds(FILE *out, const sgs_grid *grid)
 {
     int64_t count = grid->size[SGS_AXIS_SEED];
+    if (grid->has_until) {
+        fprintf(out, "seed: {first: %lld, ", (long long)grid->seed_first);
+        write_until(out, &grid->until);
+        return;
+    }
     if (!grid->seed) {
         fprintf(out, "seed: {first: %lld, count: %lld}\n", (long long)grid->seed_first, (long long)count);
         return;

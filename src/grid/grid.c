@@ -156,6 +156,16 @@ bool sgs_grid_records(const sgs_grid *grid, sgs_measure measure)
     return grid->recorded[measure];
 }
 
+const sgs_until *sgs_grid_until(const sgs_grid *grid)
+{
+    return grid->has_until ? &grid->until : NULL;
+}
+
+int64_t sgs_grid_cells(const sgs_grid *grid)
+{
+    return grid->runs / grid->size[SGS_AXIS_SEED];
+}
+
 void sgs_grid_coordinates(const sgs_grid *grid, int64_t index, sgs_coordinates *at)
 {
     for (int axis = SGS_AXES - 1; axis >= 0; axis--) {

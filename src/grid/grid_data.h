@@ -27,6 +27,8 @@ struct sgs_grid {
     bool step_scaled;
     int64_t *seed;      /**< [seed]; NULL: seed_first, seed_first + 1, ... */
     int64_t seed_first; /**< the first seed in either case */
+    bool has_until;     /**< seed is NULL then, and the axis as long as the last look */
+    sgs_until until;
     sgs_init init;
     double scale;
     int64_t init_seed; /**< or SGS_INIT_SEED_OWN */

@@ -122,7 +122,8 @@ sgs_status sgs_value_number(const sgs_reader *reader, const sgs_yaml_node *node,
                               sgs_value_show(node, shown), range->low, range->high);
     }
     double result = strtod(text, NULL);
-    if (*text == '-' || !(result >= range->low && result <= range->high)) {
+    bool negative = *text == '-' && range->low >= 0; /* -0 too */
+    if (negative || !(result >= range->low && result <= range->high)) {
         return sgs_value_fail(reader, node, "%s: %s is out of range; accepted: a decimal number, %g to %g", key,
                               sgs_value_show(node, shown), range->low, range->high);
     }

@@ -45,6 +45,46 @@ static void exact_form(void **state)
     sgs_grid_destroy(grid);
 }
 
+/** Rules in one spelling: `sparse` is what it stands for, first and confidence have defaults, the axis ends at the last
+ *  look. */
+static void exact_form_of_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *line;
+    } table[] = {
+        {"{until: {looks: [64, 128], measure: sparse, half_width: 0.01}}",
+         "\nseed: {first: 1, until: {measure: max_share, at_least: 0.98999999999999999, half_width: 0.01, confidence: "
+         "0.94999999999999996, looks: [64, 128]}}\n"},
+        {"{first: 7, until: {measure: max_share, at_least: 0.99, half_width: 0.25, confidence: 0.5, looks: 128}}",
+         "\nseed: {first: 7, until: {measure: max_share, at_least: 0.98999999999999999, half_width: 0.25, confidence: "
+         "0.5, looks: [128]}}\n"},
+        {"{until: {measure: converged, half_width: 0.25, confidence: 0.5, looks: {linear: [28, 128], points: 3}}}",
+         "\nseed: {first: 1, until: {measure: converged, half_width: 0.25, confidence: 0.5, looks: [28, 78, 128]}}\n"},
+        {"{until: {measure: alignment_init, at_most: -0, half_width: 0.25, confidence: 0.5, looks: [5, 128]}}",
+         "\nseed: {first: 1, until: {measure: alignment_init, at_most: 0, half_width: 0.25, confidence: 0.5, looks: "
+         "[5, 128]}}\n"},
+        {"{until: {measure: hessian_trace_limit, half_width: 30, confidence: 0.5, looks: [5, 128]}}",
+         "\nseed: {first: 1, until: {measure: hessian_trace_limit, half_width: 30, confidence: 0.5, looks: [5, "
+         "128]}}\n"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char text[400];
+        snprintf(text, sizeof text, "dimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: %s\n", table[i].given);
+        sgs_grid *grid = parse(text);
+        if (!strstr(sgs_grid_canonical(grid), table[i].line)) {
+            fail_msg("%s", sgs_grid_canonical(grid));
+        }
+        sgs_grid *again = parse(sgs_grid_canonical(grid));
+        assert_string_equal(sgs_grid_canonical(again), sgs_grid_canonical(grid));
+        assert_memory_equal(sgs_grid_until(again), sgs_grid_until(grid), sizeof(sgs_until));
+        assert_int_equal(sgs_grid_axis_size(grid, SGS_AXIS_SEED), 128);
+        assert_int_equal(sgs_grid_cells(grid), 2);
+        sgs_grid_destroy(again);
+        sgs_grid_destroy(grid);
+    }
+}
+
 /** JSON is YAML with all words in quotes. */
 static void json_is_the_same_grid(void **state)
 {
@@ -256,6 +296,10 @@ static void differences_are_named(void **state)
          "step_size: not scaled here, scaled by batch there"},
         {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: {first: 1, count: 3}\n",
          "seed: count: 2 here, count: 3 there"},
+        {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: {until: {measure: sparse, "
+         "half_width: "
+         "0.1, looks: [8, 16]}}\n",
+         "seed: count: 2 here, until: {measure: max_share there"},
         {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 3]\n",
          "seed: first: 1 here, 1 there"},
         {"dimension: [16, 64]\nbatch_size: [1, n/2]\nstep_size: [0.1, 0.3]\nseed: [1, 2]\nactivation: linear\n",
@@ -290,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_form),
+        cmocka_unit_test(exact_form_of_rules),
         cmocka_unit_test(json_is_the_same_grid),
         cmocka_unit_test(random_round_trips),
         cmocka_unit_test(differences_are_named),

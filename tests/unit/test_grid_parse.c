@@ -173,13 +173,44 @@ static const vector ranges[] = {
     {D B E "seed: {count: 1}\n", 4, 7, {"first and count go together", NULL}},
     {D B E "seed: {first: 1, count: 0}\n", 4, 25, {"seed: count: \"0\" is out of range", NULL}},
     {D B E "seed: {first: 2, count: 9007199254740991}\n", 4, 25, {"seeds from 2 on", "up to 9007199254740991"}},
-    {D B E "seed: {first: 0, last: 9}\n", 4, 18, {"unknown key: \"last\"", "first, count"}},
+    {D B E "seed: {first: 0, last: 9}\n", 4, 18, {"unknown key: \"last\"", "first, count, until"}},
     {D B E "seed: 9007199254740992\n", 4, 7, {"\"9007199254740992\" is out of range", "0 to 9007199254740991"}},
     {D B E "seed: [3, 1, 3]\n", 4, 14, {"\"3\" is there twice", NULL}},
     {B E "dimension: [1, 2, 3, 4]\nseed: {first: 0, count: 9007199254740991}\n",
      1,
      1,
      {"more runs", "9007199254740991"}},
+};
+
+#define U(text) D B E "seed: {until: {" text "}}\n"
+static const vector untils[] = {
+    {U("measure: sparse, looks: [64]"), 4, 15, {"measure, half_width and looks go together", "looks: [64, 256"}},
+    {U("half_width: 0.1, looks: [64]"), 4, 15, {"measure, half_width and looks go together", NULL}},
+    {U("measure: sparse, half_width: 0.1"), 4, 15, {"measure, half_width and looks go together", NULL}},
+    {U("measure: sharp, half_width: 0.1, looks: 9"), 4, 25, {"\"sharp\" is not known", "sparse, converged, any"}},
+    {U("measure: [sparse], half_width: 0.1, looks: 9"), 4, 25, {"a list is not known", NULL}},
+    {U("measure: norm, half_width: 0.1, looks: 9"), 4, 25, {"\"norm\" has no range", "of max_share, "}},
+    {U("measure: selected, half_width: 0.1, looks: 9"), 4, 25, {"\"selected\" has no range", NULL}},
+    {U("measure: steps, half_width: 0.1, looks: 9"), 4, 25, {"\"steps\" has no range", NULL}},
+    {U("measure: sparse, at_least: 0.9, half_width: 0.1, looks: 9"), 4, 43, {"sparse has its threshold", NULL}},
+    {U("measure: norm, at_least: 1, at_most: 2, half_width: 0.1, looks: 9"), 4, 41, {"exclude each other", NULL}},
+    {U("measure: norm, at_least: much, half_width: 0.1, looks: 9"), 4, 41, {"\"much\" is not a number", NULL}},
+    {U("measure: sparse, half_width: 0, looks: 9"), 4, 45, {"half_width: \"0\" is out", "1e-05 to 0.5"}},
+    {U("measure: norm, at_most: 2, half_width: 0.6, looks: 9"), 4, 55, {"half_width: \"0.6\" is out", NULL}},
+    {U("measure: max_share, half_width: -0.1, looks: 9"), 4, 48, {"half_width: \"-0.1\" is out", NULL}},
+    {U("measure: sparse, half_width: 0.1, confidence: 1, looks: 9"), 4, 62, {"confidence: \"1\"", "0.999999"}},
+    {U("measure: sparse, half_width: 0.1, looks: []"), 4, 57, {"looks: an empty list", NULL}},
+    {U("measure: sparse, half_width: 0.1, looks: [1, 2]"), 4, 58, {"looks: \"1\" is out of range", "2 to 1048576"}},
+    {U("measure: sparse, half_width: 0.1, looks: [9, 9]"), 4, 61, {"\"9\" is there twice", NULL}},
+    {U("measure: sparse, half_width: 0.1, looks: [64, 32]"), 4, 62, {"32 comes after 64", "ascending"}},
+    {U("measure: sparse, half_width: 0.1, looks: {linear: [2, 99], points: 33}"), 4, 57, {"33 of them", "at most 32"}},
+    {U("measure: sparse, half_width: 0.1, look: 9"), 4, 50, {"seed: until has an unknown key: \"look\"", "looks"}},
+    {D B E "seed: {until: sparse}\n", 4, 15, {"seed: until is not a mapping of keys: \"sparse\"", NULL}},
+    {D B E "seed: {count: 9, until: {measure: sparse, half_width: 0.1, looks: 9}}\n", 4, 15, {"exclude", NULL}},
+    {D B E "seed: {first: 9007199254740990, until: {measure: sparse, half_width: 0.1, looks: 9}}\n",
+     4,
+     15,
+     {"9007199254740990 leaves too few seeds", "up to 9007199254740991"}},
 };
 
 static const vector expressions[] = {
@@ -267,6 +298,7 @@ CHECK_TEST(names)
 CHECK_TEST(records)
 CHECK_TEST(numbers)
 CHECK_TEST(ranges)
+CHECK_TEST(untils)
 CHECK_TEST(expressions)
 CHECK_TEST(settings)
 
@@ -370,12 +402,19 @@ static void reads_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_shapes),        cmocka_unit_test(refuses_names),
-        cmocka_unit_test(refuses_records),       cmocka_unit_test(refuses_numbers),
-        cmocka_unit_test(refuses_ranges),        cmocka_unit_test(refuses_expressions),
-        cmocka_unit_test(refuses_settings),      cmocka_unit_test(refuses_huge_files),
-        cmocka_unit_test(refuses_deep_brackets), cmocka_unit_test(refuses_expanding_bombs),
-        cmocka_unit_test(survives_cut_files),    cmocka_unit_test(reads_files),
+        cmocka_unit_test(refuses_shapes),
+        cmocka_unit_test(refuses_names),
+        cmocka_unit_test(refuses_records),
+        cmocka_unit_test(refuses_numbers),
+        cmocka_unit_test(refuses_ranges),
+        cmocka_unit_test(refuses_untils),
+        cmocka_unit_test(refuses_expressions),
+        cmocka_unit_test(refuses_settings),
+        cmocka_unit_test(refuses_huge_files),
+        cmocka_unit_test(refuses_deep_brackets),
+        cmocka_unit_test(refuses_expanding_bombs),
+        cmocka_unit_test(survives_cut_files),
+        cmocka_unit_test(reads_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

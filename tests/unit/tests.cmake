@@ -1,5 +1,6 @@
 sgs_test(test_base_error unit LINKS sgs_base)
 sgs_test(test_base_key unit LINKS sgs_base)
+sgs_test(test_decide unit LINKS sgs_decide PkgConfig::GSL)
 sgs_test(test_store_block unit LINKS sgs_store)
 sgs_test(test_store_scan unit LINKS sgs_store)
 sgs_test(test_grid_parse unit LINKS sgs_grid)
