@@ -24,7 +24,7 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
     """The sweep in the file at path, its results read and masked.
 
     keep: names of the statuses whose runs keep their values; all others become NaN. `status` itself stays whole, so
-    that what was masked can be counted.
+    that what was masked can be counted; not_needed are seeds that a cell did without (`seed: until`), no missing runs.
     also: names of variables to read that have more axes than a run and can be large, such as weights; they are left out
     otherwise.
     only: names of the results to read, all by default; a large file opens faster with few. Those of `also` come on top.
@@ -45,7 +45,9 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
         raise SweepError(f"{path}: no variable {', '.join(sorted(missing))}")
     large = [name for name, variable in sweep.data_vars.items() if variable.ndim > len(RUN_AXES) and name not in also]
     sweep = sweep.drop_vars(large)
-    results = [name for name in sweep.data_vars if name not in ("status", "checksum")]
+    # What has no seed axis is no result of a run: decisions about cells, in files whose seeds follow a rule.
+    results = [name for name, variable in sweep.data_vars.items()
+               if "seed" in variable.dims and name not in ("status", "checksum")]
     if only is not None:
         absent = [name for name in only if name not in results]
         if absent:

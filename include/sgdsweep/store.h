@@ -12,7 +12,7 @@
 #ifndef SGDSWEEP_STORE_H
 #define SGDSWEEP_STORE_H
 
-#include "sgdsweep/grid.h"
+#include "sgdsweep/decide.h"
 #include <mpi.h>
 
 #ifdef __cplusplus
@@ -89,7 +89,8 @@ int32_t sgs_store_features(const sgs_store *store);
  *  @return SGS_OK; SGS_ERANGE; SGS_EIO */
 sgs_status sgs_store_write(sgs_store *store, int64_t first, int64_t count, const sgs_rows *rows, sgs_error *err);
 
-/** Set the status of runs alone, without results: SGS_RUN_FAILED, SGS_RUN_PENDING (repair). Not collective. */
+/** Set the status of runs alone, without results: SGS_RUN_FAILED, SGS_RUN_PENDING (repair), in grids with a rule
+ *  SGS_RUN_NOT_NEEDED. Not collective. */
 sgs_status sgs_store_set_status(sgs_store *store, int64_t first, int64_t count, sgs_run_status status, sgs_error *err);
 
 /** Read status bytes as they stand. Skipped runs come out as SGS_RUN_SKIPPED from the grid, whatever the file says, and
@@ -99,6 +100,10 @@ sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count,
 /** Read results (whatever stands there; mask by status) and checksums (may be NULL). Not collective. */
 sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_result *results, uint32_t *checksums,
                           sgs_error *err);
+
+/** Read one measure of runs (whatever stands there; mask by status). Not collective. values[count] */
+sgs_status sgs_store_read_measure(sgs_store *store, int64_t first, int64_t count, sgs_measure measure,
+                                  sgs_value *values, sgs_error *err);
 
 /** Read records and weights of runs, in the form of sgs_rows. Not collective.
  *  @return SGS_OK; SGS_ERANGE: also if the file keeps none; SGS_EIO */
@@ -117,6 +122,39 @@ typedef struct sgs_tally {
  *  @param[in,out] tally  may be NULL */
 sgs_status sgs_store_scan(sgs_store *store, int64_t first, int64_t count, int8_t *status, sgs_tally *tally,
                           sgs_error *err);
+
+/* ---- decisions, in grids with a rule for the number of seeds (`seed: until`) ----------------------------------------
+ *
+ * A decision is derived data: it follows from the results of its cell, which are in the file before it, and so does
+ * which runs are not needed. Both are written so that other readers find them; they are believed only as far as they
+ * follow. */
+
+/** The decision that stands in the file for a cell, and writing it. Not collective.
+ *  @return SGS_OK; SGS_ERANGE: no such cell, or a grid without a rule; SGS_EIO */
+sgs_status sgs_store_read_decision(sgs_store *store, int64_t cell, sgs_decision *decision, sgs_error *err);
+sgs_status sgs_store_write_decision(sgs_store *store, int64_t cell, const sgs_decision *decision, sgs_error *err);
+
+/** What the file says of one cell, and what follows from its runs. */
+typedef struct sgs_cell_scan {
+    sgs_standing standing; /**< derived from the runs with a good checksum */
+    sgs_decision stored;   /**< what stands in the file */
+    bool skipped;          /**< the batch does not fit: no runs, no decision */
+    int64_t unsettled;     /**< runs that are not needed and do not say so, or say so and are needed */
+    bool settled;          /**< the file says what follows: unsettled is 0, stored the decision of standing */
+} sgs_cell_scan;
+
+/** sgs_store_scan of the runs of a cell, then what follows from them. Not collective.
+ *  @param[out] status  [seeds] as sgs_store_scan; a run that says not_needed and is needed comes out as pending
+ *  @param[in,out] tally  as sgs_store_scan, by these statuses
+ *  @return as sgs_store_scan; SGS_ERANGE */
+sgs_status sgs_store_scan_cell(sgs_store *store, int64_t cell, int8_t *status, sgs_tally *tally, sgs_cell_scan *scan,
+                               sgs_error *err);
+
+/** Make a cell that is not settled say what follows: mark what is not needed, take the mark from what is, then write
+ * the decision. Not collective.
+ *  @param[in,out] status  [seeds] of sgs_store_scan_cell; as in the file afterwards */
+sgs_status sgs_store_settle_cell(sgs_store *store, int64_t cell, int8_t *status, const sgs_cell_scan *scan,
+                                 sgs_error *err);
 
 /** fdatasync of the file through a descriptor of its own; makes no MPI and no HDF5 call, so a thread may call it.
  *  @return SGS_OK; SGS_EIO: EIO, EDQUOT, ENOSPC show up here on network file systems */

@@ -306,7 +306,9 @@ sgs_status sgs_store_set_status(sgs_store *store, int64_t first, int64_t count, 
 {
     if (store->mode != SGS_STORE_WRITE)
         return sgs_fail(err, SGS_ERANGE, "%s is open for reading", store->path);
-    if (run_status != SGS_RUN_FAILED && run_status != SGS_RUN_PENDING)
+    bool alone = run_status == SGS_RUN_FAILED || run_status == SGS_RUN_PENDING ||
+                 (run_status == SGS_RUN_NOT_NEEDED && sgs_grid_until(store->grid));
+    if (!alone)
         return sgs_fail(err, SGS_ERANGE, "status %d cannot stand without results", (int)run_status);
     sgs_status status = sgs_store_check_range(store, first, count, err);
     for (int64_t i = 0; i < count && status == SGS_OK; i++)
@@ -327,8 +329,10 @@ static int8_t believed(const sgs_store *store, int64_t index, int8_t status)
 {
     if (sgs_store_is_skipped(store, index))
         return SGS_RUN_SKIPPED;
-    /* not_needed: nothing of this format version writes it, so it is damage */
-    if (status < 0 || status >= SGS_RUN_STATUSES || status == SGS_RUN_SKIPPED || status == SGS_RUN_NOT_NEEDED)
+    const sgs_until *until = sgs_grid_until(store->grid);
+    bool may_stop = until && index % store->layout.extent[SGS_AXIS_SEED] >= until->look[0];
+    if (status < 0 || status >= SGS_RUN_STATUSES || status == SGS_RUN_SKIPPED ||
+        (status == SGS_RUN_NOT_NEEDED && !may_stop))
         return SGS_RUN_PENDING;
     return status;
 }
@@ -365,6 +369,15 @@ sgs_status sgs_store_read(sgs_store *store, int64_t first, int64_t count, sgs_re
     if (status == SGS_OK && checksums)
         status = move_values(store, &t, err);
     return status;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): filled through the transfer */
+sgs_status sgs_store_read_measure(sgs_store *store, int64_t first, int64_t count, sgs_measure measure,
+                                  sgs_value *values, sgs_error *err)
+{
+    sgs_status status = sgs_store_check_range(store, first, count, err);
+    transfer t = {.variable = store->layout.result + (int)measure, .first = first, .count = count, .buffer = values};
+    return status == SGS_OK ? move_values(store, &t, err) : status;
 }
 
 sgs_status sgs_store_read_records(sgs_store *store, int64_t first, int64_t count, sgs_value *records, sgs_error *err)

@@ -67,17 +67,27 @@ static hid_t create_dataset(const builder *b, const sgs_variable *variable, sgs_
     return dataset;
 }
 
-static sgs_status put_status_flags(hid_t dataset, sgs_error *err)
+static const char *status_name(int status)
+{
+    return sgs_run_status_name((sgs_run_status)status);
+}
+
+static const char *precision_name(int precision)
+{
+    return sgs_precision_name((sgs_precision)precision);
+}
+
+/* The values 0 .. count - 1 and what they mean. */
+static sgs_status put_flags(hid_t dataset, int count, const char *(*name)(int value), sgs_error *err)
 {
     int8_t flags[SGS_RUN_STATUSES];
     char meanings[32 * SGS_RUN_STATUSES] = "";
     size_t used = 0;
-    for (int status = 0; status < SGS_RUN_STATUSES; status++) {
-        flags[status] = (int8_t)status;
-        used += (size_t)snprintf(meanings + used, sizeof meanings - used, "%s%s", status > 0 ? " " : "",
-                                 sgs_run_status_name((sgs_run_status)status));
+    for (int value = 0; value < count; value++) {
+        flags[value] = (int8_t)value;
+        used += (size_t)snprintf(meanings + used, sizeof meanings - used, "%s%s", value > 0 ? " " : "", name(value));
     }
-    if (sgs_hdf5_put_values(dataset, "flag_values", SGS_TYPE_INT8, SGS_RUN_STATUSES, flags) != SGS_OK)
+    if (sgs_hdf5_put_values(dataset, "flag_values", SGS_TYPE_INT8, count, flags) != SGS_OK)
         return sgs_hdf5_fail(err, SGS_EIO, "attribute flag_values");
     return sgs_hdf5_put_text(dataset, "flag_meanings", meanings, err);
 }
@@ -110,7 +120,9 @@ static sgs_status put_attributes(const builder *b, hid_t dataset, const sgs_vari
                                                    : "_FillValue where there is nothing",
                                    err);
     if (status == SGS_OK && variable->kind == SGS_KIND_STATUS)
-        status = put_status_flags(dataset, err);
+        status = put_flags(dataset, SGS_RUN_STATUSES, status_name, err);
+    if (status == SGS_OK && variable->kind == SGS_KIND_DECISION && variable->which == SGS_DECIDED_PRECISION)
+        status = put_flags(dataset, SGS_PRECISION_NOT_REACHED + 1, precision_name, err);
     return status;
 }
 

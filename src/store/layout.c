@@ -88,6 +88,25 @@ static const struct {
     [SGS_HESSIAN_MAX] = {"hessian_max_record", "largest eigenvalue of the Hessian of L along the run"},
 };
 
+#define DECISION(name, long_name, type, which)                                                                         \
+    {                                                                                                                  \
+        name, long_name, "1", SGS_KIND_DECISION, type, which, SGS_AXES - 1,                                            \
+        {                                                                                                              \
+            0, 1, 2, 3, 4                                                                                              \
+        }                                                                                                              \
+    }
+static const sgs_variable decision_variables[SGS_DECIDED] = {
+    DECISION("precision", "whether the seeds are as many as the asked precision takes", SGS_TYPE_INT8,
+             SGS_DECIDED_PRECISION),
+    DECISION("looks_used", "looks at the seeds until they were enough; 0: open", SGS_TYPE_INT32, SGS_DECIDED_LOOKS),
+    DECISION("seeds_used", "seeds that the decision rests on, the first ones; 0: open", SGS_TYPE_INT64,
+             SGS_DECIDED_SEEDS),
+    DECISION("estimate", "share or mean over these seeds that precision was asked for", SGS_TYPE_REAL,
+             SGS_DECIDED_ESTIMATE),
+    DECISION("estimate_low", "lower end of its interval", SGS_TYPE_REAL, SGS_DECIDED_LOW),
+    DECISION("estimate_high", "upper end of its interval", SGS_TYPE_REAL, SGS_DECIDED_HIGH),
+};
+
 static const sgs_variable checksum_variable = {"checksum",
                                                "CRC32C of run key, status, results, records and weights; 0: none",
                                                "1",
@@ -162,7 +181,7 @@ static int64_t largest_samples(const sgs_grid *grid)
 
 void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
 {
-    *layout = (sgs_layout){.runs = sgs_grid_runs(grid), .walk = -1, .weights = -1};
+    *layout = (sgs_layout){.runs = sgs_grid_runs(grid), .walk = -1, .weights = -1, .decision = -1};
     for (int axis = 0; axis < SGS_AXES; axis++)
         layout->extent[axis] = sgs_grid_axis_size(grid, (sgs_axis)axis);
     if (sgs_grid_keeps_weights(grid))
@@ -192,6 +211,10 @@ void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout)
     if (sgs_grid_keeps_weights(grid))
         layout->weights =
             append(layout, sgs_grid_weights(grid) == SGS_WEIGHTS_RECORD ? &weights_record_variable : &weights_variable);
+    for (int i = 0; i < SGS_DECIDED && sgs_grid_until(grid); i++) {
+        int position = append(layout, &decision_variables[i]);
+        layout->decision = i == 0 ? position : layout->decision;
+    }
     layout->checksum = append(layout, &checksum_variable);
     layout->status = append(layout, &status_variable);
 }
@@ -209,14 +232,15 @@ bool sgs_variable_is_wide(const sgs_variable *variable)
 
 bool sgs_variable_fill(const sgs_variable *variable, sgs_value *fill)
 {
-    if (variable->kind == SGS_KIND_WEIGHTS)
+    bool real_decision = variable->kind == SGS_KIND_DECISION && variable->type == SGS_TYPE_REAL;
+    if (variable->kind == SGS_KIND_WEIGHTS || real_decision)
         fill->real = NAN;
     else if (variable->kind == SGS_KIND_WALK)
         *fill = sgs_walk_describe((sgs_walk_sum)variable->which)->fill;
     else if (variable->kind == SGS_KIND_RESULT || variable->kind == SGS_KIND_TRAJECTORY)
         *fill = sgs_measure_describe((sgs_measure)variable->which)->fill;
     else
-        return false; /* zero: pending, no checksum */
+        return false; /* zero: pending, no checksum, open */
     return true;
 }
 

@@ -2,8 +2,8 @@
  * frozen extents and block transfer all walk this table, so a new variable is a new line here.
  *
  * Invariants: axes come first, in axis order; then coordinates, results in the order of the measures,
- * trajectories in the same order, the walk, weights, checksum, status. Every variable over runs begins with the six
- * axes of the grid, in order, so one run index addresses them all. */
+ * trajectories in the same order, the walk, weights, decisions, checksum, status. Every variable over runs begins with
+ * the six axes of the grid, in order, so one run index addresses them all; decisions have the first five. */
 #ifndef SGS_STORE_LAYOUT_H
 #define SGS_STORE_LAYOUT_H
 
@@ -28,6 +28,17 @@ typedef enum sgs_coordinate {
 #define SGS_COORDINATE_NAMES      "samples batch_size eps eta max_steps"
 #define SGS_WALK_COORDINATE_NAMES SGS_COORDINATE_NAMES " walk_low walk_high" /* of the sums of the walk */
 
+/* What is decided for a cell, in grids with a rule: the members of sgs_decision. */
+typedef enum sgs_decided {
+    SGS_DECIDED_PRECISION,
+    SGS_DECIDED_LOOKS,
+    SGS_DECIDED_SEEDS,
+    SGS_DECIDED_ESTIMATE,
+    SGS_DECIDED_LOW,
+    SGS_DECIDED_HIGH,
+    SGS_DECIDED
+} sgs_decided;
+
 typedef enum sgs_variable_kind {
     SGS_KIND_AXIS,       /* dimension scale; which: the axis */
     SGS_KIND_COORDINATE, /* which: sgs_coordinate */
@@ -35,6 +46,7 @@ typedef enum sgs_variable_kind {
     SGS_KIND_TRAJECTORY, /* a measure along the record; which: sgs_measure */
     SGS_KIND_WALK,       /* sums of the walk by bin; which: sgs_walk_sum */
     SGS_KIND_WEIGHTS,
+    SGS_KIND_DECISION, /* over the cells; which: sgs_decided */
     SGS_KIND_CHECKSUM,
     SGS_KIND_STATUS
 } sgs_variable_kind;
@@ -58,7 +70,7 @@ typedef struct sgs_variable {
 } sgs_variable;
 
 /* Twice the measures: room for their trajectories. */
-enum { SGS_LAYOUT_VARIABLES = SGS_STORE_AXES + SGS_COORDINATES + 2 * SGS_MEASURES + SGS_WALK_SUMS + 3 };
+enum { SGS_LAYOUT_VARIABLES = SGS_STORE_AXES + SGS_COORDINATES + 2 * SGS_MEASURES + SGS_WALK_SUMS + SGS_DECIDED + 3 };
 
 typedef struct sgs_layout {
     int64_t extent[SGS_STORE_AXES];
@@ -68,12 +80,14 @@ typedef struct sgs_layout {
     int trajectory, trajectories; /* position of the first, which stand in a row; their number */
     int walk;                     /* position of the first of its sums, which stand in a row; -1 without */
     int weights;                  /* position, -1 without weights */
+    int decision;                 /* position of the first, which stand in a row, -1 without a rule */
     sgs_variable variable[SGS_LAYOUT_VARIABLES];
 } sgs_layout;
 
 void sgs_layout_build(const sgs_grid *grid, sgs_layout *layout);
 
-/* One value per run or more: its raw bytes are what a sweep writes; those of all other variables are frozen. */
+/* One value per run or more, or a decision: its raw bytes are what a sweep writes; those of all other variables are
+ * frozen. */
 bool sgs_variable_is_live(const sgs_variable *variable);
 
 /* More than one value per run: records, walks and weights, which can be large and are then reserved without filling. */

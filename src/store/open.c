@@ -13,6 +13,7 @@ sgs_store *sgs_store_new(const char *path, sgs_store_mode mode)
         return NULL;
     store->mode = mode;
     store->file = store->run_space = store->record_space = store->walk_space = store->weights_space = H5I_INVALID_HID;
+    store->cell_space = H5I_INVALID_HID;
     store->sync_fd = -1;
     store->comm = MPI_COMM_NULL;
     for (int i = 0; i < SGS_LAYOUT_VARIABLES; i++)
@@ -93,6 +94,8 @@ sgs_status sgs_store_open_datasets(sgs_store *store, sgs_error *err)
         store->walk_space = H5Dget_space(store->dataset[layout->walk]);
     if (layout->weights >= 0)
         store->weights_space = H5Dget_space(store->dataset[layout->weights]);
+    if (layout->decision >= 0)
+        store->cell_space = H5Dget_space(store->dataset[layout->decision]);
     return SGS_OK;
 }
 
@@ -166,6 +169,8 @@ static sgs_status close_hdf5(sgs_store *store, sgs_error *err)
         H5Sclose(store->walk_space);
     if (store->weights_space >= 0)
         H5Sclose(store->weights_space);
+    if (store->cell_space >= 0)
+        H5Sclose(store->cell_space);
     if (store->file >= 0 && H5Fclose(store->file) < 0 && status == SGS_OK)
         status = sgs_hdf5_fail(err, SGS_EIO, "closing %s", store->path);
     return status;

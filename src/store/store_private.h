@@ -16,6 +16,7 @@ struct sgs_store {
     hid_t file;
     hid_t dataset[SGS_LAYOUT_VARIABLES];                      /* of live variables; else H5I_INVALID_HID */
     hid_t run_space, record_space, walk_space, weights_space; /* their shapes in the file, for selections */
+    hid_t cell_space;                                         /* of decisions, in grids with a rule */
     int sync_fd;                                              /* -1 when open for reading */
     MPI_Comm comm;                                            /* a duplicate; MPI_COMM_NULL when opened without MPI */
     void *scratch;
