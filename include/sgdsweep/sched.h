@@ -77,6 +77,10 @@ sgs_status sgs_sched_add(sgs_sched *sched, int64_t first, int64_t count, const b
 /** The same for a range that is to do as a whole (skipped runs in it are left out). */
 sgs_status sgs_sched_add_range(sgs_sched *sched, int64_t first, int64_t count, sgs_error *err);
 
+/** Runs of one cell that turned out to be needed after the start: they wait too. Not added before.
+ *  @return SGS_OK; SGS_ERANGE: outside of the grid, of several cells, or before sgs_sched_start; SGS_ENOMEM */
+sgs_status sgs_sched_extend(sgs_sched *sched, int64_t first, int64_t count, sgs_error *err);
+
 /** All runs are added: put them in order. Once, before the first sgs_sched_next and any question.
  *  @return SGS_OK; SGS_ENOMEM */
 sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err);

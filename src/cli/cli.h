@@ -2,8 +2,9 @@
 #ifndef SGDSWEEP_CLI_H
 #define SGDSWEEP_CLI_H
 
-#include "sgdsweep/base.h"
+#include "sgdsweep/grid.h"
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 
 /* A verb gets its own argv: argv[0] is its name. Returns the exit code of the program. */
@@ -31,5 +32,9 @@ bool cli_one_operand(int argc, char **argv, const char *what, const char **opera
 /* "1.2 GB" */
 enum { CLI_TEXT_BYTES = 32 };
 const char *cli_size_text(double bytes, char text[CLI_TEXT_BYTES]);
+
+/* plan_until.c: into object, or as lines if it is NULL. Nothing for grids with a fixed number of seeds. seconds:
+ * predicted for all of them. */
+sgs_status cli_plan_until(const sgs_grid *grid, double seconds, json_t *object, sgs_error *err);
 
 #endif

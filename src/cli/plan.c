@@ -228,7 +228,7 @@ static json_t *costly_json(const struct plan *plan)
     return NULL;
 }
 
-static int print_json(const struct plan *plan)
+static sgs_status print_json(const struct plan *plan, sgs_error *err)
 {
     const sgs_forecast *forecast = &plan->forecast;
     const sgs_simulation *simulation = &plan->simulation;
@@ -241,14 +241,17 @@ static int print_json(const struct plan *plan)
         simulation->makespan_s, "efficiency", simulation->efficiency, "blocks", (json_int_t)simulation->blocks,
         "messages", (json_int_t)simulation->messages, "suggested_ranks", plan->suggested_ranks, "suggested_seconds",
         plan->suggested_s, "isa", sgs_trainer_isa(), "costly_cells", costly_json(plan));
-    bool printed = object && json_dumpf(object, stdout, JSON_INDENT(2)) == 0;
+    sgs_status status = object ? cli_plan_until(plan->grid, plan->forecast.seconds, object, err)
+                               : sgs_fail(err, SGS_ENOMEM, "no memory for the answer");
 
+    if (status == SGS_OK && json_dumpf(object, stdout, JSON_INDENT(2)) != 0)
+        status = sgs_fail(err, SGS_EIO, "cannot write the answer");
     (void)putchar('\n');
     json_decref(object);
-    return printed ? SGS_EXIT_COMPLETE : SGS_EXIT_FAILURE;
+    return status;
 }
 
-static void print_text(const struct plan *plan)
+static sgs_status print_text(const struct plan *plan, sgs_error *err)
 {
     char text[CLI_TEXT_BYTES];
     const sgs_forecast *forecast = &plan->forecast;
@@ -264,6 +267,9 @@ static void print_text(const struct plan *plan)
            plan->simulation.makespan_s, 100 * plan->simulation.efficiency);
     printf("suggested     %d rank%s, a time limit of %.0f s\n", plan->suggested_ranks,
            plan->suggested_ranks > 1 ? "s" : "", plan->suggested_s);
+    sgs_status status = cli_plan_until(plan->grid, forecast->seconds, NULL, err);
+    if (status != SGS_OK)
+        return status;
     printf("\nwhere the time goes\n%8s  %-10s %-19s %8s %8s %10s\n", "share", "activation", "sampling", "n", "b",
            "eps");
     for (int i = 0; i < plan->costly_count; i++) {
@@ -272,6 +278,7 @@ static void print_text(const struct plan *plan)
                100 * plan->costly[i].seconds / forecast->seconds, sgs_activation_name(run.activation),
                sgs_sampling_name(run.sampling), run.n, run.b, run.eps);
     }
+    return SGS_OK;
 }
 
 static int plan_grid(const struct wishes *wishes)
@@ -279,20 +286,15 @@ static int plan_grid(const struct wishes *wishes)
     sgs_grid *grid = NULL;
     sgs_error err = {""};
     struct plan plan = {.ranks = 0};
-    int code = SGS_EXIT_COMPLETE;
     sgs_status status = sgs_grid_read(wishes->grid, &grid, &err);
 
     plan.grid = grid;
     if (status == SGS_OK)
         status = make_plan(&plan, wishes, &err);
-    if (status != SGS_OK)
-        code = cli_failure(status, &err);
-    else if (wishes->json)
-        code = print_json(&plan);
-    else
-        print_text(&plan);
+    if (status == SGS_OK)
+        status = wishes->json ? print_json(&plan, &err) : print_text(&plan, &err);
     sgs_grid_destroy(grid);
-    return code;
+    return cli_failure(status, &err);
 }
 
 /* ---- the command line ---------------------------------------------------------------------------------------------

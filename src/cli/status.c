@@ -31,25 +31,75 @@ static sgs_status count_chunk(sgs_store *store, int64_t first, int64_t count, bo
     return read;
 }
 
-static sgs_status count_runs(sgs_store *store, bool check, sgs_tally *tally, sgs_error *err)
+/* Cells by what is decided about the number of their seeds, in grids with a rule. */
+struct cells {
+    int64_t with[SGS_PRECISION_NOT_REACHED + 1];
+};
+
+/* check: what does not follow from the runs is open, and runs that say not_needed without reason are pending. */
+static sgs_status count_cell(sgs_store *store, int64_t cell, bool check, sgs_tally *tally, struct cells *cells,
+                             sgs_error *err)
+{
+    sgs_cell_scan scan = {.settled = true};
+    int64_t seeds = sgs_grid_axis_size(sgs_store_grid(store), SGS_AXIS_SEED);
+    int8_t *seen = check ? malloc((size_t)seeds) : NULL;
+    sgs_status status = check && !seen ? sgs_fail(err, SGS_ENOMEM, "no memory to read a cell") : SGS_OK;
+
+    if (status == SGS_OK)
+        status = check ? sgs_store_scan_cell(store, cell, seen, tally, &scan, err)
+                       : sgs_store_read_decision(store, cell, &scan.stored, err);
+    free(seen);
+    if (scan.stored.precision < SGS_PRECISION_OPEN || scan.stored.precision > SGS_PRECISION_NOT_REACHED)
+        scan.stored.precision = SGS_PRECISION_OPEN;
+    if (status == SGS_OK && !scan.skipped)
+        cells->with[scan.settled ? scan.stored.precision : SGS_PRECISION_OPEN]++;
+    return status;
+}
+
+static sgs_status count_cells(sgs_store *store, bool check, sgs_tally *tally, struct cells *cells, sgs_error *err)
+{
+    const sgs_grid *grid = sgs_store_grid(store);
+    int64_t seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
+    sgs_status status = SGS_OK;
+    sgs_run run;
+    sgs_stop stop;
+
+    for (int64_t cell = 0; cell < sgs_grid_cells(grid) && status == SGS_OK; cell++)
+        if (check || sgs_grid_run(grid, cell * seeds, &run, &stop))
+            status = count_cell(store, cell, check, tally, cells, err);
+    return status;
+}
+
+static sgs_status count_runs(sgs_store *store, bool check, sgs_tally *tally, struct cells *cells, sgs_error *err)
 {
     int64_t runs = sgs_store_runs(store);
     sgs_status status = SGS_OK;
 
+    if (sgs_grid_until(sgs_store_grid(store)))
+        status = count_cells(store, check, tally, cells, err);
+    if (check && sgs_grid_until(sgs_store_grid(store)))
+        return status;
     for (int64_t at = 0; at < runs && status == SGS_OK; at += CHUNK)
         status = count_chunk(store, at, runs - at < CHUNK ? runs - at : CHUNK, check, tally, err);
     return status;
 }
 
-static json_t *to_json(const sgs_store *store, const sgs_tally *tally, bool check)
+static json_t *to_json(const sgs_store *store, const sgs_tally *tally, const struct cells *cells, bool check)
 {
     char text[SGS_KEY_TEXT_BYTES];
     json_t *object = json_pack("{s:I}", "runs", (json_int_t)sgs_store_runs(store));
     bool complete = tally->status[SGS_RUN_PENDING] == 0 && tally->status[SGS_RUN_FAILED] == 0 && tally->damaged == 0;
+    bool until = sgs_grid_until(sgs_store_grid(store)) != NULL;
     int failed = object == NULL;
 
     for (int i = 0; i < SGS_RUN_STATUSES; i++)
         failed |= json_object_set_new(object, sgs_run_status_name((sgs_run_status)i), json_integer(tally->status[i]));
+    for (int i = 0; until && i <= SGS_PRECISION_NOT_REACHED; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "cells_%s", sgs_precision_name((sgs_precision)i));
+        failed |= json_object_set_new(object, key, json_integer(cells->with[i]));
+    }
+    complete = complete && (!until || cells->with[SGS_PRECISION_OPEN] == 0);
     failed |= json_object_set_new(object, "complete", json_boolean(complete));
     sgs_key_text(sgs_grid_digest(sgs_store_grid(store)), text);
     failed |= json_object_set_new(object, "grid_digest", json_string(text));
@@ -80,9 +130,10 @@ static void print_lines(json_t *object)
     }
 }
 
-static sgs_status print_tally(const sgs_store *store, const sgs_tally *tally, struct wishes wishes, sgs_error *err)
+static sgs_status print_tally(const sgs_store *store, const sgs_tally *tally, const struct cells *cells,
+                              struct wishes wishes, sgs_error *err)
 {
-    json_t *object = to_json(store, tally, wishes.digest);
+    json_t *object = to_json(store, tally, cells, wishes.digest);
 
     if (!object)
         return sgs_fail(err, SGS_ENOMEM, "no memory for the answer");
@@ -98,13 +149,14 @@ static int show_status(const char *path, struct wishes wishes)
 {
     sgs_store *store = NULL;
     sgs_tally tally = {0};
+    struct cells cells = {{0}};
     sgs_error err = {""};
     sgs_status status = sgs_store_open(path, SGS_STORE_READ, &store, &err);
 
     if (status == SGS_OK)
-        status = count_runs(store, wishes.digest, &tally, &err);
+        status = count_runs(store, wishes.digest, &tally, &cells, &err);
     if (status == SGS_OK)
-        status = print_tally(store, &tally, wishes, &err);
+        status = print_tally(store, &tally, &cells, wishes, &err);
     if (status == SGS_OK && tally.damaged > 0)
         status = sgs_fail(&err, SGS_EDAMAGED, "%s: %" PRId64 " runs do not match their checksums", path, tally.damaged);
     sgs_status closed = sgs_store_close(store, status == SGS_OK ? &err : NULL);

@@ -1,5 +1,6 @@
 #include "clock.h"
 #include "crew_private.h"
+#include "until.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -230,6 +231,10 @@ static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, 
     if (status != SGS_OK)
         return sgs_fail_in(err, status, "runs %" PRId64 " + %" PRId64, piece.first, count);
     struct report report = {.kind = REPORT_DONE, .block = piece, .seconds = crew->spent_s, .steps = crew->spent_steps};
+    if (sgs_grid_until(crew->setup.grid))
+        status = until_evidence(crew->setup.grid, piece, rows.results, &report.evidence, err);
+    if (status != SGS_OK)
+        return status;
     crew->spent_s = 0;
     crew->spent_steps = 0;
     for (int64_t i = at; i < at + count; i++)

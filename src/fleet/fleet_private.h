@@ -34,6 +34,8 @@ struct sweep {
     bool fresh;              /* the file was created in this life */
     bool synced;             /* what all ranks wrote is on the disk */
     sgs_sched *sched;
+    struct until *until; /* in grids with a rule for the number of seeds */
+    int64_t settled;     /* on every rank: cells that the first scan made say what follows (until.h) */
     struct event_log *log;
     struct progress progress;
     struct deeds deeds;

@@ -6,6 +6,7 @@
 #include "crew.h"
 #include "fleet_private.h"
 #include "mpi_check.h"
+#include "until.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -112,6 +113,17 @@ static void feed_crew(struct master *master)
 /* ---- reports ------------------------------------------------------------------------------------------------------
  */
 
+/* A block of a grid with a rule: it may complete a look of its cell. */
+static void decide(struct master *master, const struct report *report)
+{
+    sgs_error error;
+    bool more = false;
+
+    fail(master, until_take(master->sweep, report->block, &report->evidence, &more, &error), &error);
+    if (more)
+        answer_idle(master);
+}
+
 static void count_done(struct master *master, int rank, const struct report *report)
 {
     sgs_error error;
@@ -124,6 +136,8 @@ static void count_done(struct master *master, int rank, const struct report *rep
     fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
     fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
     states_supersede(&sweep->states, block);
+    if (sweep->until && master->status == SGS_OK)
+        decide(master, report);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
     if (now.done == now.total)
         end_all(master, ORDER_END);

@@ -3,6 +3,7 @@
 #ifndef SGDSWEEP_FLEET_MESSAGE_H
 #define SGDSWEEP_FLEET_MESSAGE_H
 
+#include "sgdsweep/decide.h"
 #include "sgdsweep/sched.h"
 #include <mpi.h>
 
@@ -29,7 +30,8 @@ struct report {
     double seconds;  /* DONE: spent on it */
     int64_t steps;   /* DONE: trained for it */
     int64_t saved, unsaved, bytes;
-    int32_t stopping; /* SAVED, UNSAVED: at the stop, nothing of this rank follows but returns */
+    int32_t stopping;      /* SAVED, UNSAVED: at the stop, nothing of this rank follows but returns */
+    sgs_evidence evidence; /* DONE, in grids with a rule: what its runs say */
 };
 
 /* A text follows with TAG_TEXT. */

@@ -3,6 +3,7 @@
 #include "fleet_private.h"
 #include "message.h"
 #include "mpi_check.h"
+#include "until.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -57,26 +58,39 @@ static sgs_status collect_ranges(const int8_t *status, sgs_block chunk, struct r
 /* First run of a rank's share; the share of rank `size` begins at the end. */
 static int64_t share_begin(const struct sweep *sweep, int rank)
 {
-    int64_t runs = sgs_grid_runs(sweep->grid);
-    int64_t rest = runs % sweep->size;
-    return runs / sweep->size * rank + (rank < rest ? rank : rest);
+    /* in grids with a rule for the number of seeds whole cells, since decisions are theirs */
+    int64_t unit = sgs_grid_until(sweep->grid) ? sgs_grid_axis_size(sweep->grid, SGS_AXIS_SEED) : 1;
+    int64_t units = sgs_grid_runs(sweep->grid) / unit;
+    int64_t rest = units % sweep->size;
+    return (units / sweep->size * rank + (rank < rest ? rank : rest)) * unit;
 }
 
-/* Scan this rank's share; ranges may be NULL. A stop request ends it early. */
-static sgs_status scan_share(const struct sweep *sweep, sgs_store *store, struct ranges *ranges, sgs_tally *tally,
+/* What is to do of this rank's share; open: in grids with a rule. */
+struct to_do {
+    struct ranges ranges;
+    struct open_cells open;
+};
+
+/* Scan this rank's share; to_do is NULL when reading back. A stop request ends it early. */
+static sgs_status scan_share(const struct sweep *sweep, sgs_store *store, struct to_do *to_do, sgs_tally *tally,
                              sgs_error *err)
 {
     int64_t end = share_begin(sweep, sweep->rank + 1);
-    int8_t *seen = malloc(SHARE_CHUNK);
+    const sgs_until *until = sgs_grid_until(sweep->grid);
+    int64_t size = until ? sgs_grid_axis_size(sweep->grid, SGS_AXIS_SEED) : SHARE_CHUNK;
+    int8_t *seen = malloc((size_t)size);
     sgs_status status = SGS_OK;
 
     if (!seen)
         return sgs_fail(err, SGS_ENOMEM, "no memory to read the file");
-    for (int64_t at = share_begin(sweep, sweep->rank); at < end && status == SGS_OK; at += SHARE_CHUNK) {
-        sgs_block chunk = {at, end - at < SHARE_CHUNK ? end - at : SHARE_CHUNK};
-        status = sgs_store_scan(store, chunk.first, chunk.count, seen, tally, err);
-        if (status == SGS_OK && ranges)
-            status = collect_ranges(seen, chunk, ranges, err);
+    for (int64_t at = share_begin(sweep, sweep->rank); at < end && status == SGS_OK; at += size) {
+        sgs_block chunk = {at, end - at < size ? end - at : size};
+        if (until)
+            status = until_scan_cell(store, at / size, seen, to_do ? &to_do->open : NULL, tally, err);
+        else
+            status = sgs_store_scan(store, chunk.first, chunk.count, seen, tally, err);
+        if (status == SGS_OK && to_do)
+            status = collect_ranges(seen, chunk, &to_do->ranges, err);
         if (status == SGS_OK && (sgs_stop_requested() || sweep_time_is_up(sweep)) && at + chunk.count < end)
             status = sgs_fail(err, SGS_STOPPED, "stopped while reading the file");
     }
@@ -172,22 +186,28 @@ static sgs_status gather_ranges_coll(const struct sweep *sweep, const struct ran
 
 sgs_status scan_pending_coll(struct sweep *sweep, sgs_tally *tally, sgs_error *err)
 {
-    struct ranges ranges = {0};
+    struct to_do to_do = {{0}, {0}};
+    bool until = sgs_grid_until(sweep->grid) != NULL;
     sgs_status status = SGS_OK;
 
     *tally = (sgs_tally){0};
     if (sweep->fresh) {
-        if (sweep->rank == 0)
+        if (sweep->rank == 0 && until)
+            status = until_begin(sweep, err);
+        else if (sweep->rank == 0)
             status = sgs_sched_add_range(sweep->sched, 0, sgs_grid_runs(sweep->grid), err);
         return sgs_agree_coll(sweep->comm, status, err);
     }
-    status = scan_share(sweep, sweep->store, &ranges, tally, err);
+    status = scan_share(sweep, sweep->store, &to_do, tally, err);
     status = sgs_agree_coll(sweep->comm, status, err);
     if (status == SGS_OK) {
         add_tallies_coll(sweep, tally);
-        status = gather_ranges_coll(sweep, &ranges, err);
+        status = gather_ranges_coll(sweep, &to_do.ranges, err);
     }
-    free(ranges.at);
+    if (status == SGS_OK && until)
+        status = until_gather_coll(sweep, &to_do.open, err);
+    free(to_do.ranges.at);
+    free(to_do.open.at);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "fleet_private.h"
 #include "mpi_check.h"
 #include "sgdsweep/train.h"
+#include "until.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -90,6 +91,8 @@ static sgs_status prepare_root(struct sweep *sweep, sgs_error *err)
         const sgs_speed *speed = sweep->options->speed ? sweep->options->speed : &guess;
         int trainers = sweep->size - sweep->dedicated;
         status = sgs_sched_create(sweep->grid, trainers, speed, &sweep->sched, err);
+        if (status == SGS_OK && sgs_grid_until(sweep->grid))
+            status = until_create(sweep->grid, &sweep->until, err);
     }
     return status;
 }
@@ -182,7 +185,7 @@ static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained,
         status = sgs_sched_start(sweep->sched, err);
         if (status == SGS_OK)
             status = announce(sweep, tally, err);
-        *trained = sgs_sched_progress_now(sweep->sched).total > 0;
+        *trained = sgs_sched_progress_now(sweep->sched).total > 0 || sweep->settled > 0;
     }
     status = sgs_agree_coll(sweep->comm, status, err);
     SGS_MPI(MPI_Bcast(trained, 1, MPI_INT, 0, sweep->comm));
@@ -292,6 +295,7 @@ static sgs_status end_coll(struct sweep *sweep, sgs_status status, const sgs_tal
     sgs_lock_release(sweep->lock);
     sgs_sched_destroy(sweep->sched);
     states_clear(&sweep->states);
+    until_destroy(sweep->until);
     return sgs_agree_coll(sweep->comm, mine, err);
 }
 

@@ -190,6 +190,8 @@ static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
         bool enough = piece.count >= LANES && seconds >= sched->piece_s;
         if (enough && end - first >= LANES)
             break;
+        if (piece.count > 0 && sgs_grid_until(sched->grid)) /* a block is evidence about one cell */
+            break;
         piece.count += runs;
         piece.run_s = fmax(piece.run_s, run_s);
         groups_expect(&sched->groups, first / sched->seeds, (double)runs * run_s);
@@ -388,6 +390,26 @@ sgs_status sgs_sched_return(sgs_sched *sched, sgs_block block, sgs_error *err)
     blocks_insert(&sched->returned, block);
     sched->waiting += block.count;
     sched->waiting_s += block_s(sched, block).predicted;
+    return SGS_OK;
+}
+
+sgs_status sgs_sched_extend(sgs_sched *sched, int64_t first, int64_t count, sgs_error *err)
+{
+    bool inside = first >= 0 && count > 0 && count <= sgs_grid_runs(sched->grid) - first;
+    if (!sched->started || !inside || runs_in_cell(sched, first, first + count) != count)
+        return sgs_fail(err, SGS_ERANGE, "runs %" PRId64 " + %" PRId64 " cannot extend the schedule", first, count);
+    double run_s = cell_run_s(sched, first / sched->seeds);
+    if (run_s < 0)
+        return sgs_fail(err, SGS_ERANGE, "runs %" PRId64 " + %" PRId64 " are skipped", first, count);
+    if (!blocks_reserve(&sched->returned))
+        return sgs_fail(err, SGS_ENOMEM, "no memory for the list of returned blocks");
+    blocks_insert(&sched->returned, (sgs_block){first, count});
+    sched->total += count;
+    sched->waiting += count;
+    sched->total_s += run_s * (double)count;
+    sched->left_s += run_s * (double)count;
+    sched->waiting_s += run_s * (double)count;
+    groups_expect(&sched->groups, first / sched->seeds, run_s * (double)count);
     return SGS_OK;
 }
 

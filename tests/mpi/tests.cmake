@@ -49,6 +49,14 @@ sgs_checkpoint_test(2 bytes_are_bounded)
 sgs_checkpoint_test(2 no_place_for_states)
 sgs_checkpoint_test(1 options)
 
+# Early stopping by precision: the same with the Python that has h5py and SciPy.
+foreach(name shares means rank_counts_and_orders kill stop what_does_not_follow_is_not_believed one_look plan)
+  add_test(NAME until_${name}
+    COMMAND ${SGDSWEEP_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/test_until.py UntilTest.test_${name} -v)
+  set_tests_properties(until_${name} PROPERTIES LABELS mpi TIMEOUT 600 PROCESSORS 2
+    ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;SGDSWEEP=$<TARGET_FILE:sgdsweep>")
+endforeach()
+
 add_executable(test_sweep_agree mpi/test_sweep_agree.c)
 target_link_libraries(test_sweep_agree PRIVATE sgs_fleet sgs_flags)
 add_test(NAME test_sweep_agree COMMAND ${MPIEXEC_EXECUTABLE} --bind-to none --oversubscribe -n 3
