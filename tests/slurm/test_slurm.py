@@ -20,7 +20,7 @@ activation: [linear, relu]
 dimension: [64, 96]
 batch_size: [1, n-1, n]
 step_size: {scaled_by_batch: [0.03, 0.06]}
-seed: {first: 1, count: 30}
+seed: {first: 1, count: 45}
 """
 
 # Two runs of some core-seconds each.
@@ -88,9 +88,15 @@ class SlurmTest(unittest.TestCase):
         self.assertFalse(os.path.exists(self.cluster.file(file) + ".lives"))
 
     def catch(self, job, file, life=1):
-        """Wait until a life of a job is in the middle of its work, and hold it there."""
-        self.cluster.wait_life(job, life)
-        self.cluster.wait_blocks(file)
+        """Wait until a life of a sweep is in the middle of its work, and hold its ranks there."""
+        def working():
+            names = [event["event"] for event in self.cluster.events(file)]
+            begins = [i for i, name in enumerate(names) if name in ("start", "resume")]
+            return len(begins) >= life and names[begins[life - 1]:].count("block") >= 2
+        try:
+            cluster.until(working, f"life {life} of {file}", poll_s=0.02)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.cluster.job(job)}\n{self.cluster.output()}") from None
         frozen = self.cluster.freeze()
         self.assertGreater(self.cluster.status(file)["pending"], 0, "too late to disturb it")
         return frozen
@@ -139,17 +145,24 @@ class SlurmTest(unittest.TestCase):
         self.check_end(self.sweep("a.h5", "-N3", "--ntasks-per-node=1"))
         self.check_file("a.h5")
 
-    def test_node_dies(self):
-        """The power of a node fails; the job goes on on the others."""
+    def node_dies(self, node, others):
         job = self.sweep("a.h5", "-N2", "--ntasks-per-node=1")
         frozen = self.catch(job, "a.h5")
         self.assertEqual(self.cluster.job(job)["NodeList"], "n[1-2]")
-        self.cluster.control("kill", "node", "2")
+        self.cluster.control("kill", "node", node)
         self.cluster.thaw(frozen)
         self.cluster.wait_life(job, 2)
         self.check_end(job)
-        self.assertEqual(self.cluster.job(job)["NodeList"], "n[1,3]")
+        self.assertEqual(self.cluster.job(job)["NodeList"], others)
         self.check_file("a.h5")
+
+    def test_node_dies(self):
+        """The power of a node fails; the job goes on on the others."""
+        self.node_dies("2", "n[1,3]")
+
+    def test_first_node_dies(self):
+        """The power of the node fails that runs the script and rank 0."""
+        self.node_dies("1", "n[2-3]")
 
     def test_preempted(self):
         """A job of a higher partition takes the nodes: with a time of grace, which TERM announces, and at once."""
@@ -260,9 +273,12 @@ class SlurmTest(unittest.TestCase):
         frozen = self.catch(f"{array}_1", parts[0])
         self.assertFalse(os.path.exists(self.cluster.file(parts[2])), "more than two at a time")
         self.cluster.run("scancel", f"{array}_1")
+        self.cluster.run("scancel", "-b", "-s", "USR1", f"{array}_2")
+        cluster.until(lambda: "asked to stop" in self.cluster.output(), "a warning")
         self.cluster.thaw(frozen)
         for shard in (2, 3, 4):
             self.assertEqual(self.cluster.wait_end(f"{array}_{shard}"), ("COMPLETED", 0), self.cluster.output())
+        self.assertEqual(self.cluster.job(f"{array}_2")["Restarts"], "1")
         self.assertEqual(self.cluster.wait_end(merge)[0], "CANCELLED")
         self.assertFalse(os.path.exists(self.cluster.file("a.h5")))
         array, merge = submit("1")

@@ -18,7 +18,7 @@ sgs_slurm_test(1 no_progress)
 sgs_slurm_test(2 nodes)
 
 if("$ENV{SGDSWEEP_TEST_FULL}" STREQUAL "1")
-  foreach(name IN ITEMS by_hand preempted split_brain split_brain_stops controller_dies rank_is_killed memory_limit
+  foreach(name IN ITEMS by_hand first_node_dies preempted split_brain split_brain_stops controller_dies rank_is_killed memory_limit
       ordinary_user long_runs failures_end)
     sgs_slurm_test(1 ${name})
   endforeach()
