@@ -39,22 +39,24 @@ life_name() {
     nodes=${SLURM_JOB_NUM_NODES:-${SLURM_NNODES:-1}}
 }
 
-# Lmod or environment modules; batch shells do not always have the command
+# Lmod or environment modules; batch shells do not always have the command. Both read variables that are not set.
 life_modules() {
-    local init
     [[ -n ${SGDSWEEP_MODULES:-} ]] || return 0
-    if ! declare -F module >/dev/null; then
-        for init in "${LMOD_PKG:-}/init/bash" "${MODULESHOME:-}/init/bash" /etc/profile.d/lmod.sh /etc/profile.d/modules.sh; do
-            # shellcheck source=/dev/null
-            if [[ -r $init ]]; then
-                . "$init"
-                break
-            fi
-        done
-    fi
+    set +u
+    find_modules
     declare -F module >/dev/null || die 2 "SGDSWEEP_MODULES is set, but there is no module command"
     # shellcheck disable=SC2086 # a list
     module load $SGDSWEEP_MODULES || die 2 "module load $SGDSWEEP_MODULES failed"
+    set -u
+}
+
+find_modules() {
+    local init
+    for init in "$LMOD_PKG/init/bash" "$MODULESHOME/init/bash" /etc/profile.d/{lmod,modules}.sh; do
+        declare -F module >/dev/null && return
+        # shellcheck source=/dev/null
+        if [[ -r $init ]]; then . "$init"; fi
+    done
 }
 
 # Sets `program`.

@@ -120,7 +120,7 @@ class JobsTest(unittest.TestCase):
 
     def test_modules(self):
         (self.work / "init").mkdir()
-        (self.work / "init" / "bash").write_text('module() { echo "module $*"; [[ $* != *bad* ]]; }\n', encoding="utf-8")
+        (self.work / "init" / "bash").write_text('echo "$NOT_SET" >/dev/null; module() { echo "module $*$NOT_SET"; [[ $* != *bad* ]]; }\n', encoding="utf-8")
         home = str(self.work)
         self.assertEqual(self.life("life_modules").stdout, "")
         self.assertEqual(self.life("life_modules", SGDSWEEP_MODULES="a/1 b", MODULESHOME=home).stdout,
