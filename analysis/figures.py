@@ -11,6 +11,7 @@ from analysis.phase import MEASURES as PHASE_MEASURES, phase_figure
 from analysis.shares import shares_figure
 from analysis.sweep import SweepError, open_sweep
 from analysis.timeline import timeline_figure
+from analysis.walk import SUMS, walk_figure
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ KINDS = {
     "phase": Kind(phase_figure, only=PHASE_MEASURES),
     "collapse": Kind(collapse_figure, only=COLLAPSE_MEASURES),
     "shares": Kind(shares_figure, only=("steps",), also=("weights",)),
+    "walk": Kind(walk_figure, only=(), also=SUMS),
     "timeline": Kind(timeline_figure, log=True),
 }
 

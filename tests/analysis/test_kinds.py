@@ -21,7 +21,7 @@ batch_size: [1, n/2, n-1, n]
 step_size: {scaled_by_batch: [0.2, 0.4, 0.9, 1.5]}
 seed: {first: 1, count: 9}
 """
-ALONG = "record: {until: 100000}\nweights: record\n"
+ALONG = "record: {until: 100000}\nweights: record\nwalk: {bins: 32}\n"
 
 
 class Kinds(ProgramTest):
@@ -88,6 +88,23 @@ class Kinds(ProgramTest):
             self.assertAlmostEqual(max(ends), 1.0, places=4)
             self.assertAlmostEqual(sum(ends), 1.0, places=9)
 
+    def test_walk_adds_up_all_cells_below_n(self):
+        figure = figures.draw(self.file, "walk")
+        with h5py.File(self.file) as file:
+            sums = {name: np.nan_to_num(file[f"walk_{name}"][1, 0, 1, :3])
+                    for name in ("moves", "sum", "drift", "square", "sum2")}
+        self.assertGreaterEqual(sums["moves"].min(), 0)  # all runs are done: no fill value
+        total = {name: values.sum(axis=(0, 1, 2)).reshape(16, 2).sum(axis=1) for name, values in sums.items()}
+        there = total["moves"] >= 50
+        self.assertGreater(there.sum(), 4)
+        drift, ratio = figure.axes[1], figure.axes[3]  # relu
+        predicted = [line.get_ydata() for line in drift.lines if len(line.get_ydata()) == 16][-1]
+        np.testing.assert_allclose(predicted[there], (total["drift"] / total["square"])[there], rtol=1e-9)
+        for axis, name in ((drift, "sum"), (ratio, "sum2")):
+            measured = axis.containers[1].lines[0].get_ydata()  # d = 16, the second of two
+            np.testing.assert_allclose(measured[there], (total[name] / total["square"])[there], rtol=1e-9)
+            self.assertTrue(np.isnan(measured[~there]).all())
+
     def test_selection(self):
         errors = io.StringIO()
         with contextlib.redirect_stderr(errors):
@@ -103,7 +120,8 @@ class Kinds(ProgramTest):
     def test_what_a_figure_needs(self):
         done, plain = self.call(GRID.replace("[0.2, 0.4, 0.9, 1.5]", "[0.9]").replace("[8, 16]", "8"))
         self.assertEqual(done.returncode, 0)
-        for kind, words in (("shares", "weights: record"), ("phase", "two step sizes"), ("collapse", "eps <= 0.4")):
+        for kind, words in (("shares", "weights: record"), ("walk", "walk: {bins: 32}"), ("phase", "two step sizes"),
+                            ("collapse", "eps <= 0.4")):
             with self.assertRaisesRegex(SweepError, words):
                 figures.draw(plain, kind)
         (plain.parent / (plain.name + ".log")).unlink()

@@ -25,6 +25,7 @@ step_size: {scaled_by_batch: {linear: [0.05, 0.70], points: 14}}
 seed: {first: 1, count: 8}
 record: {until: 10000}
 weights: record
+walk: {bins: 16}
 """
 FULL = os.environ.get("SGDSWEEP_TEST_FULL") == "1"
 
