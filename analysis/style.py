@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours.
 BLUE, ORANGE, GREEN, PINK, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
-YELLOW, GREY = "#F0E442", "#BBBBBB"
+YELLOW, GREY, AMBER = "#F0E442", "#BBBBBB", "#E69F00"
 STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PINK, "D", ":"), (SKY, "v", "-"),
-          (BLACK, "P", "--"))
+          (BLACK, "P", "--"), (AMBER, "X", "-."), ("#777777", "*", ":"))
 
 
 def new_figure(width, height, title, note):

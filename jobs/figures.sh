@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The pictures of README.md anew: sweeps jobs/paper.yaml (a quarter of an hour on two cores) and jobs/mechanism.yaml with
+# the program of jobs/quickstart.sh, or goes on where they stopped, and draws analysis/pictures/*.png.
+#
+#   bash jobs/figures.sh
+set -u -o pipefail
+
+self=figures
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+# shellcheck source=jobs/packages.sh
+. "$root/jobs/packages.sh"
+cd "$root" || exit 1
+
+[[ -x build/sgdsweep ]] || die "no build/sgdsweep: bash jobs/quickstart.sh builds it"
+python_find || die "no Python with ${needed_python[*]}; set SGDSWEEP_PYTHON to one that has them"
+mpi_environment
+
+for grid in paper mechanism; do
+    mpirun -n "$(cores)" build/sgdsweep run "jobs/$grid.yaml" -o "build/$grid.h5" || die "jobs/$grid.yaml: exit code $?"
+done
+
+# draw GRID KIND [OPTIONS]: small enough for a README
+draw() {
+    "$python" -m analysis figure "build/$1.h5" --kind "$2" -o "analysis/pictures/$2.png" --dpi 75 "${@:3}" ||
+        die "the figure $2 failed"
+}
+
+mkdir -p analysis/pictures
+draw paper batch-size
+draw paper phase --where dimension=128
+draw paper collapse
+draw paper timeline
+draw mechanism shares --where activation=relu --where dimension=16 --where step_value=0.2 --where batch=1,n-1,n
+draw mechanism walk
