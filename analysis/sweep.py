@@ -39,6 +39,7 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
     except (OSError, ValueError, KeyError) as error:
         raise SweepError(f"{path}: not a results file ({error})") from error
     _check(path, sweep)
+    sweep["status"].load()  # before any value: while a sweep runs, what is done by now is final
     kept = sweep["status"].isin([STATUSES.index(name) for name in keep])
     missing = set(also) - set(sweep.data_vars)
     if missing:

@@ -29,6 +29,5 @@ mkdir -p analysis/pictures
 draw paper batch-size
 draw paper phase --where dimension=128
 draw paper collapse
-draw paper timeline
 draw mechanism shares --where activation=relu --where dimension=16 --where step_value=0.2 --where batch=1,n-1,n
 draw mechanism walk

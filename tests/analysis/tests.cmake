@@ -7,7 +7,7 @@ find_program(SGDSWEEP_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 function(sgs_python_test name)
   add_test(NAME ${name}
     COMMAND ${SGDSWEEP_PYTHON} -W error::RuntimeWarning ${CMAKE_CURRENT_SOURCE_DIR}/analysis/${name}.py -v)
-  set_tests_properties(${name} PROPERTIES LABELS analysis TIMEOUT 300
+  set_tests_properties(${name} PROPERTIES LABELS analysis TIMEOUT 600
     ENVIRONMENT "PYTHONPATH=${PROJECT_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1;SGDSWEEP=$<TARGET_FILE:sgdsweep>")
 endfunction()
 
@@ -21,6 +21,7 @@ sgs_python_test(test_intervals)
 sgs_python_test(test_figures)
 sgs_python_test(test_kinds)
 sgs_python_test(test_r)
+sgs_python_test(test_running)
 sgs_python_test(test_report)
 sgs_python_test(test_scripts)
 sgs_python_test(test_damaged)
