@@ -35,10 +35,10 @@ def cell_tables(path):
 def _outcomes(status):
     """Shares of the seeds by status, those that occur."""
     counts = {name: (status == value).sum(axis=-1) for value, name in enumerate(STATUSES)}
-    fits = status.shape[-1] - counts["skipped"]
+    fits = status.shape[-1] - counts["skipped"] - counts["not_needed"]
     tables = {}
     for name, count in counts.items():
-        if name == "converged" or (name != "skipped" and count.any()):
+        if name == "converged" or (name not in ("skipped", "not_needed") and count.any()):
             with np.errstate(invalid="ignore", divide="ignore"):
                 share = np.where(fits > 0, count / fits, np.nan)
             tables[name] = (f"share of runs: {name.replace('_', ' ')}", share.astype(np.float32))

@@ -36,8 +36,7 @@ def rows_of(evidence):
                 "batch_size": size,
                 "runs": int(counts.sum()),
                 **{name: int(count) for name, count in zip(STATUSES, counts)},
-                "seeds_converged": int(_all_seeds(converged[at], evidence.once[at])),
-                "seeds": evidence.status.shape[-1],
+                **_seeds(converged[at], evidence.once[at]),
             })
             columns += [seed_means(np.where(converged[at], evidence[measure][at], np.nan)) for measure in MEASURES]
     if not rows:
@@ -50,9 +49,10 @@ def rows_of(evidence):
     return rows
 
 
-def _all_seeds(converged, fits):
-    """Seeds of which every run converged."""
-    return (converged | ~fits).all(axis=0).sum()
+def _seeds(converged, wanted):
+    """Seeds that have runs, and those of which every run converged."""
+    there = wanted.any(axis=0)
+    return {"seeds": int(there.sum()), "seeds_converged": int((there & (converged | ~wanted).all(axis=0)).sum())}
 
 
 def format_rows(rows):

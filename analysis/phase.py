@@ -65,8 +65,14 @@ def _ends(sweep):
     converged = status == STATUSES.index("converged")
     masks = [converged & (share >= 0.99), converged & ~(share >= 0.99)]
     masks += [status == STATUSES.index(name) for name in ("max_steps", "dead", "diverged")]
-    masks.append(~np.any(masks, axis=0))
-    return np.array([mask.mean(axis=-1) for mask in masks])
+    wanted = _wanted(sweep)
+    masks.append(~np.any(masks, axis=0) & wanted)
+    return np.array([mask.sum(axis=-1) for mask in masks]) / np.maximum(wanted.sum(axis=-1), 1)
+
+
+def _wanted(sweep):
+    """Seeds that a cell did without are no missing runs."""
+    return _order(sweep["status"]) != STATUSES.index("not_needed")
 
 
 def _last(ends):
@@ -78,7 +84,8 @@ def _times(sweep):
     """[activation, batch, step]: median over seeds, infinite where half of them never get there."""
     steps = _order(sweep["steps_sparse"])
     times = np.sort(np.where(np.nan_to_num(steps, nan=-1.0) < 0, np.inf, steps), axis=-1)
-    return times[..., times.shape[-1] // 2]
+    middle = np.minimum(_wanted(sweep).sum(axis=-1) // 2, times.shape[-1] - 1)
+    return np.take_along_axis(times, middle[..., np.newaxis], axis=-1)[..., 0]
 
 
 def _norm(times):

@@ -97,7 +97,7 @@ def _cell(value):
 
 def _head(path, evidence):
     counts = np.bincount(evidence.status.ravel(), minlength=len(STATUSES))
-    fits = int(counts.sum() - counts[STATUSES.index("skipped")])
+    fits = int(counts.sum() - counts[STATUSES.index("skipped")] - counts[STATUSES.index("not_needed")])
     others = "".join(f", {count:,} {name.replace('_', ' ')}" for name, count in zip(STATUSES, counts)
                      if count and name != "converged")
     return (f"<h1>{html.escape(Path(path).name)}</h1>\n<p>A sweep of SGD on a single-neuron autoencoder: "
@@ -180,13 +180,13 @@ def _rows(rows):
     """A line per activation, sampling, dimension and batch size, step sizes together."""
     lines = []
     for row in rows:
-        fits = row["runs"] - row["skipped"]
+        fits = row["runs"] - row["skipped"] - row["not_needed"]
         low, high = clopper_pearson(row["seeds_converged"], row["seeds"])
         others = ", ".join(f"{row[name]:,} {name.replace('_', ' ')}" for name in STATUSES
                            if row[name] and name not in ("converged", "skipped"))
         lines.append([row["activation"], row["sampling"].replace("_", " "), row["dimension"], row["samples"],
                       row["batch_size"], fits, row["converged"],
-                      f"{row['seeds_converged'] / row['seeds']:.3f} ({low:.3f} to {high:.3f})", others]
+                      f"{row['seeds_converged'] / max(row['seeds'], 1):.3f} ({low:.3f} to {high:.3f})", others]
                      + [_interval(row[name]) for name in MEASURES])
     head = ["activation", "sampling", "d", "n", "b", "runs", "converged", "seeds of which all did", "others",
             *MEASURES.values()]

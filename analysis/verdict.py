@@ -138,7 +138,7 @@ def _first_run(evidence, violating, values):
 
 
 def not_done(evidence):
-    names = ("pending", "failed", "not_needed")
+    names = ("pending", "failed")
     return [(name, evidence.ended(name)) for name in names]
 
 

@@ -229,6 +229,15 @@ class NothingIsDropped(ClaimsTest):
         edit(path, "status", (0, 0, 0, 0, 0, 1), 4)
         self.assertEqual(self.claims(path, 1)[0]["P1 global minimum"]["verdict"], FAIL)
 
+    def test_seeds_that_a_rule_did_without_are_no_missing_runs(self):
+        path = self.file(GRID.replace("16, 32, 64", "16"))
+        edit(path, "status", (0, 0, 0, 1, slice(None), slice(10, None)), 7)
+        edit(path, "alignment_init", (0, 0, 0, 1, slice(None), slice(10, None)), 9.0)  # nobody may look at it
+        claims, rows = self.claims(path)
+        self.assertEqual((claims["P3 sparse"]["verdict"], claims["P3 sparse"]["held"]), (PASS, 288 - 28))
+        self.assertEqual((rows[1]["not_needed"], rows[1]["seeds"], rows[1]["seeds_converged"]), (28, 10, 10))
+        self.assertLess(rows[1]["alignment_init"]["high"], 1)
+
     def test_cut_short(self):
         claims, rows = self.claims(self.file(GRID + "stop: {max_steps: 100}\n"))
         cut = sum(row["max_steps"] for row in rows)
