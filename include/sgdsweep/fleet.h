@@ -2,9 +2,10 @@
  *  The sweep over MPI: rank 0 is the master and trains too, every other rank asks it for blocks, trains them and writes
  *  them into the results file.
  *
- *  Errors between ranks go four ways and no others: a run's failure is data in its result; a rank's fatal error is sent
- *  to the master, who stops handing out; at a collective phase sgs_agree_coll gives all ranks the worst status; an MPI
- *  failure prints one line with rank, file and line and calls MPI_Abort. */
+ *  Errors between ranks go four ways and no others: a run's failure is data in its result, or, for a reason of the
+ *  machine (memory, I/O), a report to the master, who hands the run out again, three times, before it is `failed`; a
+ *  rank's fatal error is sent to the master, who stops handing out; at a collective phase sgs_agree_coll gives all
+ * ranks the worst status; an MPI failure prints one line with rank, file and line and calls MPI_Abort. */
 #ifndef SGDSWEEP_FLEET_H
 #define SGDSWEEP_FLEET_H
 
@@ -20,6 +21,7 @@ typedef enum sgs_master { SGS_MASTER_AUTO, SGS_MASTER_SHARED, SGS_MASTER_DEDICAT
 
 typedef struct sgs_sweep_options {
     const char *path;        /**< of the results file */
+    bool fail_fast;          /**< stop at the first run that fails for a reason of the machine */
     bool allow_size;         /**< create above 100 GB or half of the free space */
     sgs_progress progress;   /**< auto: bar on a terminal, log elsewhere */
     sgs_master master;       /**< auto: dedicated from 64 ranks */
@@ -48,7 +50,8 @@ sgs_status sgs_grid_share_coll(MPI_Comm comm, sgs_grid **grid, sgs_error *err);
  *  everything back before SGS_OK. Progress goes to standard error of rank 0, events to FILE.log. Collective. The grid
  * is the same on every rank.
  *  @return the same on every rank: SGS_OK: complete and read back; SGS_STOPPED: resumable; SGS_EINVAL: the file is of
- *  another grid or version; SGS_EDAMAGED; SGS_EEXIST: another sweep writes it; SGS_EIO; SGS_ENOMEM */
+ *  another grid or version; SGS_EDAMAGED; SGS_EEXIST: another sweep writes it; SGS_EIO: also if runs failed for good;
+ * SGS_ENOMEM */
 sgs_status sgs_sweep_coll(MPI_Comm comm, const sgs_grid *grid, const sgs_sweep_options *options, sgs_error *err);
 
 /** Install the handlers for USR1, TERM and INT that request a stop (a second INT ends the process); ask if one was

@@ -28,6 +28,8 @@ static const char help[] =
     "                        no rank's state file gets larger; runs that do not fit in start over (k, M, G: powers of\n"
     "                        1000)\n"
     "      --speed FILE      speed of the machine, as `sgdsweep bench --json` printed it (default: measure at start)\n"
+    "      --fail-fast       stop at the first run that fails for want of memory or of the disk (default: it is tried\n"
+    "                        again three times, then left as failed while the sweep goes on)\n"
     "      --help            this\n\n"
     "Stops early on USR1, TERM or INT, after --max-seconds, and before SGDSWEEP_DEADLINE (environment, seconds since "
     "the\n"
@@ -107,6 +109,9 @@ static int parse_option(int found, struct run_options *options)
         code = parse_word("--master", optarg, master, &value);
         options->sweep.master = (sgs_master)value;
         break;
+    case 'f':
+        options->sweep.fail_fast = true;
+        break;
     case 'c':
         if (!cli_parse_seconds(optarg, &options->sweep.checkpoint_s))
             code = cli_usage_error("run: --checkpoint '%s' is not a number of seconds; accepted: 0 or more", optarg);
@@ -146,6 +151,7 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
                                           {"progress", required_argument, NULL, 'p'},
                                           {"master", required_argument, NULL, 'm'},
                                           {"max-seconds", required_argument, NULL, 's'},
+                                          {"fail-fast", no_argument, NULL, 'f'},
                                           {"checkpoint", required_argument, NULL, 'c'},
                                           {"checkpoint-max-bytes", required_argument, NULL, 'b'},
                                           {"speed", required_argument, NULL, 'v'},

@@ -9,6 +9,9 @@
 enum { LANES = 16 };
 
 static const double SLICE_S = 0.001;
+/* After a block broke on this rank it takes no other for a while, so that another rank can have it. */
+static const double REST_S = 0.05;
+static const double REST_MAX_S = 2;
 static const int64_t SLICE_STEPS_MAX = (int64_t)1 << 40;
 
 sgs_status crew_create(const struct crew_setup *setup, struct crew **crew, sgs_error *err)
@@ -51,17 +54,41 @@ void crew_tell(struct crew *crew, const struct report *report, const sgs_error *
     crew->setup.sink.tell(crew->setup.sink.context, report, text);
 }
 
+bool crew_is_machine(sgs_status status)
+{
+    return status == SGS_EIO || status == SGS_ENOMEM;
+}
+
+static void tell_broken(struct crew *crew, sgs_block block, sgs_status status, const sgs_error *text)
+{
+    const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block};
+
+    crew->rest_until_s = clock_now_s() + fmin(ldexp(REST_S, crew->broken), REST_MAX_S);
+    crew->broken += crew->broken < 30;
+    crew_tell(crew, &report, text);
+}
+
+void crew_give_back(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_status status,
+                    const sgs_error *text)
+{
+    task_let_go(task, at, count);
+    tell_broken(crew, (sgs_block){task->block.first + at, count}, status, text);
+}
+
 sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs_error *err)
 {
     int64_t strip_first = 0;
     int64_t strip_runs = 1;
     struct task *task = &crew->tasks[crew->count];
+    sgs_error text;
 
     if (crew->count == TASKS)
         return sgs_fail(err, SGS_EFAIL, "a block came that was not asked for");
-    sgs_status status = task_init(task, &crew->shape, block, err);
-    if (status != SGS_OK)
-        return status;
+    sgs_status status = task_init(task, &crew->shape, block, &text);
+    if (status != SGS_OK) {
+        tell_broken(crew, block, status, &text);
+        return SGS_OK;
+    }
     sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
     task->strip = block.first / strip_runs;
     task->predicted_s = predicted_s;
@@ -73,6 +100,8 @@ bool crew_wants(const struct crew *crew, double lead_s)
 {
     const struct task *task = &crew->tasks[0];
 
+    if (crew->rest_until_s > 0 && clock_now_s() < crew->rest_until_s)
+        return false;
     if (crew->count != 1)
         return crew->count == 0;
     bool draining = task->taken == task->block.count && 2 * task->ended >= task->block.count;
@@ -98,50 +127,54 @@ static void disagree(struct crew *crew)
 }
 
 /* A run that was saved goes on from there. One whose state is of no use starts over, which changes no result; a state
- * that cannot be had now, for want of memory or of the disk, is worth another try. */
-static void restore(struct crew *crew, struct task *task, sgs_job *job)
+ * that cannot be had now, for want of memory or of the disk, is worth another try: false, and the run is given back. */
+static bool restore(struct crew *crew, struct task *task, sgs_job *job)
 {
     const struct state_entry *entry = states_find(crew->setup.states, job->tag);
     sgs_saved_run saved;
     sgs_error text;
 
     if (!entry)
-        return;
+        return true;
     free(crew->restored);
     sgs_status status = states_read(crew->setup.states, entry, &crew->restored, &saved, &text);
     if (status == SGS_OK)
         status = task_restore(task, &crew->shape, &saved, job, &text);
-    struct report report = {.kind = REPORT_RESTORED, .block = {job->tag, 1}, .steps = entry->steps};
-    if (status == SGS_EDAMAGED || status == SGS_EINVAL)
-        report.kind = REPORT_IGNORED;
-    if (status == SGS_OK || report.kind == REPORT_IGNORED)
-        crew_tell(crew, &report, &text);
-    else
-        keep_trouble(crew, status, &text);
+    if (crew_is_machine(status)) {
+        crew_give_back(crew, task, job->tag - task->block.first, 1, status, &text);
+        return false;
+    }
+    const struct report report = {
+        .kind = status == SGS_OK ? REPORT_RESTORED : REPORT_IGNORED, .block = {job->tag, 1}, .steps = entry->steps};
+    crew_tell(crew, &report, &text);
+    return true;
+}
+
+/* The next run of a task; false if there is none. */
+static bool feed_from(struct crew *crew, struct task *task, sgs_job *job)
+{
+    while (task->taken < task->block.count && crew->trouble == SGS_OK) {
+        const int64_t at = task->taken++;
+        job->tag = task->block.first + at;
+        if (!sgs_grid_run(crew->setup.grid, job->tag, &job->run, &job->stop)) {
+            disagree(crew); /* skipped runs are never handed out */
+        } else if (restore(crew, task, job)) {
+            task->runs[at].since_s = crew->now_s;
+            crew->fed = job->tag;
+            crew_mind(crew);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool feed_next(void *context, sgs_job *job)
 {
     struct crew *crew = context;
 
-    if (crew->trouble != SGS_OK)
-        return false;
-    for (int i = 0; i < crew->count && crew->tasks[i].strip == crew->trainer_strip; i++) {
-        struct task *task = &crew->tasks[i];
-        if (task->taken == task->block.count)
-            continue;
-        job->tag = task->block.first + task->taken;
-        if (!sgs_grid_run(crew->setup.grid, job->tag, &job->run, &job->stop)) {
-            disagree(crew); /* skipped runs are never handed out */
-            return false;
-        }
-        restore(crew, task, job);
-        if (crew->trouble != SGS_OK)
-            return false;
-        task->runs[task->taken++].since_s = crew->now_s;
-        crew_mind(crew);
-        return true;
-    }
+    for (int i = 0; i < crew->count && crew->tasks[i].strip == crew->trainer_strip; i++)
+        if (feed_from(crew, &crew->tasks[i], job))
+            return true;
     return false;
 }
 
@@ -226,10 +259,15 @@ static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, 
 {
     const sgs_rows rows = task_rows(task, &crew->shape, at);
     const sgs_block piece = {task->block.first + at, count};
-    sgs_status status = sgs_store_write(crew->setup.store, piece.first, count, &rows, err);
+    sgs_error text;
+    sgs_status status = sgs_store_write(crew->setup.store, piece.first, count, &rows, &text);
 
+    if (crew_is_machine(status)) {
+        crew_give_back(crew, task, at, count, status, &text);
+        return SGS_OK;
+    }
     if (status != SGS_OK)
-        return sgs_fail_in(err, status, "runs %" PRId64 " + %" PRId64, piece.first, count);
+        return sgs_fail(err, status, "runs %" PRId64 " + %" PRId64 ": %.900s", piece.first, count, text.text);
     struct report report = {.kind = REPORT_DONE, .block = piece, .seconds = crew->spent_s, .steps = crew->spent_steps};
     if (sgs_grid_until(crew->setup.grid))
         status = until_evidence(crew->setup.grid, piece, rows.results, &report.evidence, err);
@@ -237,6 +275,7 @@ static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, 
         return status;
     crew->spent_s = 0;
     crew->spent_steps = 0;
+    crew->broken = 0;
     for (int64_t i = at; i < at + count; i++)
         task->runs[i].written = true;
     crew_tell(crew, &report, NULL);
@@ -314,21 +353,56 @@ static sgs_status advance(struct crew *crew, sgs_error *err)
     if (status != SGS_OK || crew->trouble == SGS_OK)
         return status;
     status = crew->trouble;
-    crew->trouble = SGS_OK;
     if (err)
         *err = crew->trouble_text;
     return status;
 }
 
+/* Give back what of a task is not in the file. */
+static sgs_status give_back_rest(struct crew *crew, struct task *task, sgs_status why, const sgs_error *text,
+                                 sgs_error *err)
+{
+    sgs_status status = crew_write_ended(crew, task, err);
+
+    for (int64_t at = 0; at < task->block.count && status == SGS_OK;) {
+        int64_t end = at;
+        while (end < task->block.count && !task->runs[end].written)
+            end++;
+        if (end > at)
+            crew_give_back(crew, task, at, end - at, why, text);
+        at = end > at ? end : at + 1;
+    }
+    return status;
+}
+
+/* There was no memory for a trainer, or for the run that it was given last: those runs are for another try. */
+static sgs_status give_back_untrained(struct crew *crew, sgs_status why, const sgs_error *text, sgs_error *err)
+{
+    struct task *task = crew->trainer ? crew_task_of(crew, crew->fed) : &crew->tasks[0];
+
+    if (!task)
+        return sgs_fail(err, SGS_EFAIL, "the trainer was given a run of no block");
+    if (!crew->trainer)
+        return give_back_rest(crew, task, why, text, err);
+    crew_give_back(crew, task, crew->fed - task->block.first, 1, why, text);
+    return SGS_OK;
+}
+
 sgs_status crew_slice(struct crew *crew, sgs_error *err)
 {
-    crew->now_s = clock_now_s();
-    sgs_status status = fit_trainer(crew, err);
+    sgs_error text = {""};
 
+    crew->now_s = clock_now_s();
+    sgs_status status = fit_trainer(crew, &text);
     if (status == SGS_OK)
-        status = advance(crew, err);
-    if (status != SGS_OK)
+        status = advance(crew, &text);
+    if (status == SGS_ENOMEM)
+        status = give_back_untrained(crew, status, &text, &text);
+    if (status != SGS_OK) {
+        if (err)
+            *err = text;
         return status;
+    }
     crew->spent_s += clock_now_s() - crew->now_s;
     bool dry = crew->busy == 0 && crew->tasks[0].ended < crew->tasks[0].block.count;
     if (dry && crew->tasks[0].taken == crew->tasks[0].block.count)

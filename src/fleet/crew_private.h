@@ -19,12 +19,22 @@ struct crew {
     double now_s;   /* when the present slice began */
     double spent_s; /* training since the last block was told */
     int64_t spent_steps, all_steps;
-    double save_due_s;  /* INFINITY: nothing in hand could be old enough */
-    bool file_there;    /* this rank has a state file */
-    void *restored;     /* the record that the last job's state is borrowed from */
-    sgs_status trouble; /* in a call of the feed, which cannot fail */
+    double save_due_s;   /* INFINITY: nothing in hand could be old enough */
+    bool file_there;     /* this rank has a state file */
+    void *restored;      /* the record that the last job's state is borrowed from */
+    int64_t fed;         /* the run that the trainer was given last */
+    double rest_until_s; /* no new block before, after one broke */
+    int broken;          /* blocks since the last that was written */
+    sgs_status trouble;  /* in a call of the feed, which cannot fail */
     sgs_error trouble_text;
 };
+
+/* A status that another try, here or elsewhere, may not give. */
+bool crew_is_machine(sgs_status status);
+
+/* Give back runs of a task, from the at-th on: they failed for a reason of the machine. */
+void crew_give_back(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_status status,
+                    const sgs_error *text);
 
 struct task *crew_task_of(struct crew *crew, int64_t run);
 

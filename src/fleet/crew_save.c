@@ -45,7 +45,7 @@ static bool any_wanted(const struct saving *saving)
 {
     const struct crew *crew = saving->crew;
 
-    for (int lane = 0; lane < sgs_trainer_lanes(crew->trainer); lane++) {
+    for (int lane = 0; crew->trainer && lane < sgs_trainer_lanes(crew->trainer); lane++) {
         const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
         if (job && is_wanted(saving, run_of(saving->crew, job)))
             return true;
@@ -191,7 +191,7 @@ void crew_save_all(struct crew *crew)
 {
     struct saving saving = {.crew = crew, .before_s = INFINITY, .stopping = true};
 
-    if (crew->trainer && any_wanted(&saving)) {
+    if (any_wanted(&saving)) {
         save(&saving);
     } else if (crew->file_there && sgs_store_sync(crew->setup.store, &saving.why) == SGS_OK) {
         (void)sgs_state_remove(crew->setup.states->path, crew->setup.name, NULL); /* all its runs are done */

@@ -16,7 +16,9 @@ struct deeds {
     int64_t steps;                       /* trained */
     double stopping_s;                   /* when the stop was known; 0: it was not asked for */
     int64_t saved, saved_bytes, unsaved; /* runs whose state was saved at the stop, bytes of it, runs whose was not */
-    int64_t unsaved_said;                /* lines about states that could not be saved */
+    int64_t failed;                      /* runs that broke too often */
+    sgs_error failed_text;               /* the first of them */
+    int64_t unsaved_said, broken_said;   /* lines about states that could not be saved, about broken blocks */
 };
 
 /* One sweep, on one rank. Members of rank 0 are NULL elsewhere. */

@@ -6,12 +6,15 @@
 #include "crew.h"
 #include "fleet_private.h"
 #include "mpi_check.h"
+#include "retries.h"
 #include "until.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { MISSES = 3, UNSAVED_LINES = 5 };
+enum { MISSES = 3, SAID_LINES = 5, BROKEN_IN_A_ROW_MAX = 16 };
 
 static const double NAP_S = 20e-6;
 static const double FLUSH_GAP_S = 0.1;
@@ -26,7 +29,9 @@ struct master {
     int idle_count, byes;
     int32_t ending; /* ORDER_END or ORDER_DROP once it was said */
     double flushed_s;
-    sgs_status status; /* the first failure */
+    struct retries retries;
+    int64_t broken_in_a_row; /* blocks since the last that was done */
+    sgs_status status;       /* the first failure */
     sgs_error *err;
 };
 
@@ -124,6 +129,17 @@ static void decide(struct master *master, const struct report *report)
         answer_idle(master);
 }
 
+/* All is done, or what waits could not be handed out when it was asked for. */
+static void end_if_done(struct master *master)
+{
+    sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
+
+    if (now.done == now.total)
+        end_all(master, ORDER_END);
+    else if (now.waiting > 0)
+        answer_idle(master);
+}
+
 static void count_done(struct master *master, int rank, const struct report *report)
 {
     sgs_error error;
@@ -138,9 +154,67 @@ static void count_done(struct master *master, int rank, const struct report *rep
     states_supersede(&sweep->states, block);
     if (sweep->until && master->status == SGS_OK)
         decide(master, report);
-    sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
-    if (now.done == now.total)
-        end_all(master, ORDER_END);
+    master->broken_in_a_row = 0;
+    end_if_done(master);
+}
+
+/* Runs that broke too often: their status says so, the next `run` tries them again. */
+static void give_up(struct master *master, int rank, const struct report *report, const sgs_error *text)
+{
+    sgs_error error;
+    struct sweep *sweep = master->sweep;
+    sgs_block block = report->block;
+    json_t *fields = json_pack("{s:I, s:I, s:i, s:s}", "first", (json_int_t)block.first, "count",
+                               (json_int_t)block.count, "rank", rank, "text", text->text);
+
+    fail(master, event_log_add(sweep->log, "failed", fields, &error), &error);
+    if (sgs_store_set_status(sweep->store, block.first, block.count, SGS_RUN_FAILED, &error) != SGS_OK)
+        progress_say(&sweep->progress, "%s", error.text); /* they stay pending, which is as good */
+    if (sweep->deeds.failed == 0)
+        sweep->deeds.failed_text = *text;
+    sweep->deeds.failed += block.count;
+    double seconds = sgs_sched_block_seconds(sweep->sched, block); /* no news about the speed */
+    fail(master, sgs_sched_done(sweep->sched, block, seconds, &error), &error);
+    end_if_done(master);
+}
+
+/* No other try will find more room, on any rank. */
+static bool is_disk_full(const sgs_error *text)
+{
+    static const int reasons[] = {ENOSPC, EDQUOT, EROFS};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (strstr(text->text, strerror(reasons[i])))
+            return true;
+    return false;
+}
+
+/* A block broke for a reason of the machine: it is handed out again, but not for ever. */
+static void count_broken(struct master *master, int rank, const struct report *report, const sgs_error *text)
+{
+    sgs_error error;
+    struct sweep *sweep = master->sweep;
+    const int times = retries_count(&master->retries, report->block);
+    json_t *fields = json_pack("{s:I, s:I, s:i, s:i, s:s}", "first", (json_int_t)report->block.first, "count",
+                               (json_int_t)report->block.count, "rank", rank, "times", times, "text", text->text);
+
+    fail(master, event_log_add(sweep->log, "broken", fields, &error), &error);
+    if (sweep->deeds.broken_said++ < SAID_LINES)
+        progress_say(&sweep->progress, "rank %d: %" PRId64 " runs from run %" PRId64 " on failed (%d. time): %s", rank,
+                     report->block.count, report->block.first, times, text->text);
+    if (sweep->options->fail_fast || times == 0 || is_disk_full(text))
+        fail(master, (sgs_status)report->status, text);
+    else if (++master->broken_in_a_row >= BROKEN_IN_A_ROW_MAX + 4 * (int64_t)master->trainers)
+        fail(master,
+             sgs_fail(&error, (sgs_status)report->status, "%" PRId64 " blocks failed in a row; the last: %.800s",
+                      master->broken_in_a_row, text->text),
+             &error);
+    if (times > RETRIES_MAX) {
+        give_up(master, rank, report, text);
+        return;
+    }
+    fail(master, sgs_sched_return(sweep->sched, report->block, &error), &error);
+    answer_idle(master);
 }
 
 static void count_returned(struct master *master, const struct report *report)
@@ -179,7 +253,7 @@ static void count_unsaved(struct master *master, int rank, const struct report *
     fail(master, event_log_add(master->sweep->log, "state_unsaved", fields, &error), &error);
     if (report->stopping)
         deeds->unsaved += report->unsaved;
-    if (deeds->unsaved_said++ < UNSAVED_LINES)
+    if (deeds->unsaved_said++ < SAID_LINES)
         progress_say(&master->sweep->progress, "rank %d: the states of %" PRId64 " runs are not saved, %s: %s", rank,
                      report->unsaved, report->stopping ? "they start over" : "they start over after a kill",
                      text->text);
@@ -235,6 +309,9 @@ static void take_report(struct master *master, int rank, const struct report *re
         break;
     case REPORT_UNSAVED:
         count_unsaved(master, rank, report, text);
+        break;
+    case REPORT_BROKEN:
+        count_broken(master, rank, report, text);
         break;
     case REPORT_STOP:
         end_all(master, ORDER_DROP);
@@ -377,7 +454,11 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
         sweep->deeds.steps += crew_steps(master.crew);
     crew_destroy(master.crew);
     free(master.idle);
+    retries_clear(&master.retries);
     if (master.status == SGS_OK && now.done < now.total)
         return sgs_fail(err, SGS_STOPPED, "stopped with %" PRId64 " runs left to do", now.total - now.done);
+    if (master.status == SGS_OK && sweep->deeds.failed > 0)
+        return sgs_fail(err, SGS_EIO, "%" PRId64 " runs failed, the same command tries them again; the first: %.800s",
+                        sweep->deeds.failed, sweep->deeds.failed_text.text);
     return master.status;
 }

@@ -5,7 +5,8 @@
 
 bool report_has_text(const struct report *report)
 {
-    return report->kind == REPORT_FAIL || report->kind == REPORT_IGNORED || report->kind == REPORT_UNSAVED;
+    return report->kind == REPORT_FAIL || report->kind == REPORT_BROKEN || report->kind == REPORT_IGNORED ||
+           report->kind == REPORT_UNSAVED;
 }
 
 void message_send_report(MPI_Comm comm, const struct report *report, const sgs_error *text)

@@ -18,6 +18,7 @@ enum report_kind {
     REPORT_IGNORED,  /* a saved state is of no use and its run starts over; text says why */
     REPORT_SAVED,    /* this rank's state file was written: saved runs in bytes, in `seconds`; `steps` trained so far */
     REPORT_UNSAVED,  /* `unsaved` runs could not be saved; text says why */
+    REPORT_BROKEN,   /* block (or a part of one) failed for a reason of the machine and is in hand no more; text */
     REPORT_STOP,     /* a stop was requested on this rank */
     REPORT_FAIL,     /* fatal error; text */
     REPORT_BYE       /* nothing follows; `steps` trained in all */
@@ -25,8 +26,8 @@ enum report_kind {
 
 struct report {
     int32_t kind;
-    int32_t status;  /* FAIL: sgs_status */
-    sgs_block block; /* DONE, RETURN */
+    int32_t status;  /* FAIL, BROKEN: sgs_status */
+    sgs_block block; /* DONE, RETURN, BROKEN */
     double seconds;  /* DONE: spent on it */
     int64_t steps;   /* DONE: trained for it */
     int64_t saved, unsaved, bytes;

@@ -239,9 +239,9 @@ static json_t *end_fields(const struct sweep *sweep, sgs_status status, const sg
     } else {
         if (status == SGS_STOPPED)
             explain_stop(sweep, stopping_s, err);
-        more = json_pack("{s:f, s:I, s:I, s:I, s:s}", "stopping_s", stopping_s, "saved_runs", (json_int_t)deeds->saved,
-                         "saved_bytes", (json_int_t)deeds->saved_bytes, "unsaved_runs", (json_int_t)deeds->unsaved,
-                         "text", err->text);
+        more = json_pack("{s:f, s:I, s:I, s:I, s:I, s:s}", "stopping_s", stopping_s, "saved_runs",
+                         (json_int_t)deeds->saved, "saved_bytes", (json_int_t)deeds->saved_bytes, "unsaved_runs",
+                         (json_int_t)deeds->unsaved, "failed_runs", (json_int_t)deeds->failed, "text", err->text);
     }
     if (fields && json_object_update(fields, more) != 0) {
         json_decref(fields);
@@ -325,7 +325,7 @@ static sgs_status sweep_coll(struct sweep *sweep, sgs_error *err)
         status = work_coll(sweep, &tally, &trained, err);
         status = close_coll(sweep, status, err);
     }
-    if (status == SGS_OK && trained) /* else the scan was the reading back */
+    if (status == SGS_OK && (trained || sweep->fresh)) /* else the scan was the reading back */
         status = scan_back_coll(sweep, &tally, err);
     return end_coll(sweep, status, &tally, err);
 }

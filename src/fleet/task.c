@@ -85,6 +85,15 @@ void task_end(struct task *task, const struct row_shape *shape, const sgs_job *j
         keep_weights(task, shape, job, 0, end);
 }
 
+void task_let_go(struct task *task, int64_t at, int64_t count)
+{
+    for (int64_t i = at; i < at + count; i++) {
+        task->ended += !task->runs[i].ended;
+        task->runs[i].ended = task->runs[i].written = true;
+        task->runs[i].saved = false;
+    }
+}
+
 /* What of the feed a state is held against. */
 static sgs_feed record_of(const sgs_grid *grid)
 {

@@ -15,8 +15,8 @@ struct row_shape {
 
 struct task_run {
     double since_s; /* when it went into a lane, or was last saved */
-    bool ended;     /* its row is whole */
-    bool written;   /* and in the file */
+    bool ended;     /* its row is whole, or it was given back as broken */
+    bool written;   /* and in the file, or not this rank's to write any more */
     bool saved;     /* stands in this rank's state file */
     bool adding;    /* and in the one being written */
 };
@@ -47,6 +47,9 @@ void task_record(struct task *task, const struct row_shape *shape, const sgs_job
 sgs_value *task_walk(struct task *task, const struct row_shape *shape, const sgs_job *job);
 void task_end(struct task *task, const struct row_shape *shape, const sgs_job *job, const sgs_result *result,
               sgs_point end);
+
+/* Let go of runs, from the at-th on, that failed for a reason of the machine. */
+void task_let_go(struct task *task, int64_t at, int64_t count);
 
 /* The saved form of a run at a state of its trainer; all borrowed. */
 sgs_saved_run task_saved(const struct task *task, const struct row_shape *shape, const sgs_job *job, const void *state,

@@ -7,6 +7,11 @@ endfunction()
 
 sgs_fault_test(1 test_bad_inputs)
 
+add_library(fault_shim SHARED ${CMAKE_CURRENT_SOURCE_DIR}/fault/shim.c)
+target_link_libraries(fault_shim PRIVATE PkgConfig::HDF5 MPI::MPI_C Threads::Threads ${CMAKE_DL_LIBS})
+target_compile_definitions(fault_shim PRIVATE _GNU_SOURCE)
+sgs_fault_test(1 test_retry SGDSWEEP_SHIM_LIBRARY=$<TARGET_FILE:fault_shim>)
+
 # A few seconds of each fuzz target; ten minutes in the long tier.
 find_program(SGDSWEEP_CLANG clang)
 if(SGDSWEEP_CLANG)

@@ -1,0 +1,99 @@
+"""Runs that fail for a reason of the machine are tried again, three times, and left as failed while the sweep goes on.
+
+    SGDSWEEP=build/sgdsweep SGDSWEEP_SHIM_LIBRARY=build/tests/libfault_shim.so python3 tests/fault/test_retry.py
+
+Writes to the results file fail below HDF5 (tests/fault/shim.c): each failed write is one try of one block.
+"""
+import errno
+import unittest
+
+from lab import FaultTest
+
+RETRIES = 3
+ONE = "activation: relu\ndimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: [1, 2, 3]\n"  # one block
+MANY = ("activation: [linear, relu]\ndimension: [16, 32]\nbatch_size: [1, n]\n"
+        "step_size: {scaled_by_batch: [0.1, 0.2]}\nseed: {first: 1, count: 20}\n")
+
+
+class RetryTest(FaultTest):
+    in_memory = True
+
+    def setUp(self):
+        super().setUp()
+        self.write("one.yaml", ONE)
+        self.write("many.yaml", MANY)
+
+    def broken_sweep(self, grid, first, times, *options, ranks=0, code=0, rank=None):
+        """A sweep into a.h5 whose first-th write to it, and those after it, fail, `times` of them."""
+        done = self.finish(self.start_with_shim(ranks, "run", self.path(grid), "-o", self.path("a.h5"), *options,
+                                                shim=f"lib write {first} {times} {errno.EIO}", path="a.h5$", rank=rank))
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(len([line for line in self.shim_report() if line[0] == "fired"]), times)
+        return done
+
+    def test_once_or_three_times(self):
+        """Nobody notices but the log."""
+        expected = self.sweep("one.yaml", "whole.h5")
+        for times in range(1, RETRIES + 1):
+            self.remove_sweep("a.h5")
+            self.broken_sweep("one.yaml", 1, times)
+            self.assertEqual([event["times"] for event in self.events("a.h5", "broken")], list(range(1, times + 1)))
+            self.assertEqual(self.status("a.h5")["results_digest"], expected)
+            self.assertEqual(self.events("a.h5", "failed"), [])
+
+    def test_too_often(self):
+        """Failed with the reason in the log; the next run of the same command tries it again."""
+        done = self.broken_sweep("one.yaml", 1, RETRIES + 1, code=1)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("sgdsweep: error: ")]
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertIn("3 runs failed", lines[0])
+        (failed,) = self.events("a.h5", "failed")
+        self.assertEqual((failed["first"], failed["count"]), (0, 3))
+        self.assertIn("a.h5", failed["text"])
+        self.assertEqual(self.status("a.h5")["failed"], 3)
+        self.assertEqual(self.events("a.h5", "error")[0]["failed_runs"], 3)
+        self.assertEqual(self.sweep("one.yaml", "a.h5"), self.sweep("one.yaml", "whole.h5"))
+
+    def test_others_go_on(self):
+        """A rank whose writes fail for a while: the blocks go to whoever can."""
+        expected = self.sweep("many.yaml", "whole.h5")
+        for ranks, rank in ((0, None), (3, 1)):
+            self.remove_sweep("a.h5")
+            self.broken_sweep("many.yaml", 1, 2, ranks=ranks, rank=rank)
+            self.assertEqual(len(self.events("a.h5", "broken")), 2)
+            self.assertEqual(self.status("a.h5")["results_digest"], expected)
+
+    def test_fail_fast(self):
+        done = self.broken_sweep("many.yaml", 1, 1, "--fail-fast", code=1)
+        self.assertEqual(done.stderr.count("sgdsweep: error: "), 1, done.stderr)
+        self.assertGreater(self.status("a.h5")["pending"], 0)
+        self.assertEqual(self.sweep("many.yaml", "a.h5"), self.sweep("many.yaml", "whole.h5"))
+
+    def test_nothing_works(self):
+        """A disk that is gone: not every run is tried four times before the sweep gives up."""
+        done = self.finish(self.start_with_shim(0, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
+                                                shim=f"lib write 1 1000000 {errno.EIO}", path="a.h5$"))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertLess(len(self.events("a.h5", "broken")), 40)
+        self.shim_report()
+        self.assertEqual(self.sweep("many.yaml", "a.h5"), self.sweep("many.yaml", "whole.h5"))
+
+    def test_no_memory(self):
+        """Allocations of ours that fail once each, on a long way through a sweep: complete, or one clear error."""
+        expected = self.sweep("one.yaml", "whole.h5")
+        self.finish(self.start_with_shim(0, "run", self.path("one.yaml"), "-o", self.path("a.h5"), shim=None))
+        calls = {line[1]: int(line[2]) for line in self.shim_report() if line[0] == "calls"}["memory"]
+        survived = 0
+        for first in sorted(self.chance.sample(range(1, calls), 12)):
+            self.remove_sweep("a.h5")
+            done = self.finish(self.start_with_shim(0, "run", self.path("one.yaml"), "-o", self.path("a.h5"),
+                                                    shim=f"own memory {first} 1 {errno.ENOMEM}"))
+            self.shim_report()
+            self.assertIn(done.returncode, (0, 1), f"own memory {first}\n{done.stderr}")
+            survived += done.returncode == 0
+            self.assertEqual(self.sweep("one.yaml", "a.h5"), expected, f"own memory {first}")
+        print(f"{survived} of 12 sweeps did not mind")
+
+
+if __name__ == "__main__":
+    unittest.main()
