@@ -104,8 +104,8 @@ class Evidence:
         }
 
     def _fits_once(self):
-        """Runs that there are to be: batch sizes that fit, seeds that a rule asked for. Where two expressions meet (2 and
-        n/2 at n = 4) their runs are the same: the first."""
+        """Runs that there are to be: batch sizes that fit, seeds that a rule asked for. Where two expressions meet (2
+        and n/2 at n = 4) their runs are the same: the first."""
         once = np.zeros(self.b.shape, dtype=bool)
         for dimension, batches in enumerate(self.batches):
             for position, _ in batches:

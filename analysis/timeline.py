@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from analysis.style import BLUE, GREY, ORANGE, SKY, new_figure, plain
 from analysis.sweep import RUN_AXES, SweepError
@@ -117,7 +118,7 @@ def _draw_ranks(axis, blocks, ranks, length):
                     extent=(0, length, ranks - 0.5, -0.5))
         axis.set_title("share of the time in which a rank trains: yellow all, blue none", fontsize=9.5)
     axis.set_ylabel("rank")
-    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlim(0, length)
     axis.tick_params(labelbottom=False, labelsize=9)
 

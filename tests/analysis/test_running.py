@@ -1,4 +1,4 @@
-"""open_sweep beside a sweep that runs: what it shows is final, what is not done is masked, records and weights alike."""
+"""open_sweep beside a sweep that runs: what it shows is final, what is not done is masked, also in what is recorded."""
 
 import os
 import subprocess
