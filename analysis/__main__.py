@@ -9,16 +9,17 @@ import sys
 
 from analysis.kinds import FIGURES
 from analysis.summary import format_table, summarise
-from analysis.sweep import SweepError, open_sweep
+from analysis.sweep import SweepError, open_sweep, precision_words
 
 
 def _summary(options):
-    rows = summarise(open_sweep(options.file))
+    sweep = open_sweep(options.file)
+    rows = summarise(sweep)
     if options.json:
         # NaN is no JSON: a mean over no runs is null.
         print(json.dumps([{key: None if value != value else value for key, value in row.items()} for row in rows]))
     else:
-        print(format_table(rows))
+        print("\n".join([format_table(rows), *precision_words(sweep)]))
 
 
 def _figure(options):
@@ -54,7 +55,7 @@ def _claims(options):
         claims = [verdict.as_dict() for verdict in verdicts]
         print(json.dumps(_plain({"rows": rows, "cells": cells, "claims": claims})))
     else:
-        tables = [format_rows(rows)] + ([format_cells(cells)] if options.cells else [])
+        tables = ["\n".join([format_rows(rows), *evidence.precision])] + ([format_cells(cells)] if options.cells else [])
         print("\n\n".join([*tables, format_verdicts(verdicts)]))
     return int(failed(verdicts))
 

@@ -12,7 +12,7 @@ from analysis.rows import LEVEL, clopper_pearson, median, median_interval
 from analysis.sweep import STATUSES
 
 WIDTH = 80
-OTHERS = tuple(name for name in STATUSES if name not in ("converged", "skipped"))
+OTHERS = tuple(name for name in STATUSES if name not in ("converged", "skipped", "not_needed"))
 
 
 def cells_of(evidence):
@@ -44,7 +44,7 @@ def format_cells(cells):
             lines.append(group)
             previous = group
         share, steps = cell["converged_share"], cell["steps_sparse"]
-        runs = sum(cell[name] for name in STATUSES if name != "skipped")
+        runs = sum(cell[name] for name in STATUSES if name not in ("skipped", "not_needed"))
         line = f"{cell['batch_size']:>6}{cell['eps']:>9.3g}{runs:>6}  "
         line += f"{share['value']:.3f} ({share['low']:.3f}-{share['high']:.3f})".ljust(22)
         others = " ".join(f"{cell[name]} {name}" for name in OTHERS if cell[name])

@@ -34,7 +34,7 @@ def rows_of(evidence):
                 "samples": int(evidence.n[0, 0, dimension, 0, 0, 0]),
                 "batch": evidence.batch[batch],
                 "batch_size": size,
-                "runs": int(counts.sum()),
+                "runs": int(counts.sum() - counts[STATUSES.index("not_needed")]),
                 **{name: int(count) for name, count in zip(STATUSES, counts)},
                 **_seeds(converged[at], evidence.once[at]),
             })
@@ -167,9 +167,13 @@ def _group(row):
 
 
 def _others(rows):
-    counts = {name: sum(row[name] for row in rows) for name in STATUSES if name != "converged"}
+    names = [name for name in STATUSES if name not in ("converged", "not_needed")]
+    counts = {name: sum(row[name] for row in rows) for name in names}
     runs = sum(row["runs"] for row in rows)
     lines = [f"{runs} runs, {runs - sum(counts.values())} converged."]
     if any(counts.values()):
         lines.append("Not converged: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
+    unneeded = sum(row["not_needed"] for row in rows)
+    if unneeded:
+        lines.append(f"{unneeded} more were not needed.")
     return lines

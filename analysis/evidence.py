@@ -9,7 +9,7 @@ import re
 import numpy as np
 import xarray as xr
 
-from analysis.sweep import RUN_AXES, STATUSES, SweepError, distinct_batches, open_sweep
+from analysis.sweep import RUN_AXES, STATUSES, SweepError, distinct_batches, open_sweep, precision_words
 
 FINISHED = ("converged", "max_steps", "diverged", "dead")
 
@@ -24,6 +24,7 @@ class Evidence:
         sweep.close()
         self.path = path
         self.status = sweep["status"].values
+        self.precision = precision_words(sweep)  # of a file whose seeds follow a rule
         self.measures = {}
         self.activation = [str(name) for name in sweep["activation"].values]
         self.sampling = [str(name) for name in sweep["sampling"].values]

@@ -180,7 +180,7 @@ def _rows(rows):
     """A line per activation, sampling, dimension and batch size, step sizes together."""
     lines = []
     for row in rows:
-        fits = row["runs"] - row["skipped"] - row["not_needed"]
+        fits = row["runs"] - row["skipped"]
         low, high = clopper_pearson(row["seeds_converged"], row["seeds"])
         others = ", ".join(f"{row[name]:,} {name.replace('_', ' ')}" for name in STATUSES
                            if row[name] and name not in ("converged", "skipped"))

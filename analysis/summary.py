@@ -34,7 +34,7 @@ def _row(cell, size):
         "samples": int(cell["samples"]),
         "batch": str(cell["batch"].values),
         "batch_size": size,
-        "runs": int(status.size),
+        "runs": int((status != STATUSES.index("not_needed")).sum()),
     }
     row.update({name: int((status == value).sum()) for value, name in enumerate(STATUSES)})
     for measure in MEASURES:
@@ -44,7 +44,8 @@ def _row(cell, size):
 
 
 def format_table(rows):
-    """The rows as text for a terminal of 80 columns; what did not converge is listed below, never left out."""
+    """The rows as text for a terminal of 80 columns; what did not converge is listed below, never left out. Runs that a
+    cell could do without are no runs."""
     head = f"{'batch size':>12}{'runs':>8}{'converged':>11}" + "".join(f"{title:>12}" for title in MEASURES.values())
     lines = [head, "-" * len(head)]
     previous = None
@@ -67,10 +68,13 @@ def _group(row):
 
 
 def _others(rows):
-    names = [name for name in STATUSES if name != "converged"]
+    names = [name for name in STATUSES if name not in ("converged", "not_needed")]
     counts = {name: sum(row[name] for row in rows) for name in names}
     runs = sum(row["runs"] for row in rows)
     lines = [f"{runs} runs, {runs - sum(counts.values())} converged."]
     if any(counts.values()):
         lines.append("Not converged: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
+    unneeded = sum(row["not_needed"] for row in rows)
+    if unneeded:
+        lines.append(f"{unneeded} more were not needed.")
     return lines

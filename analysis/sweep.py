@@ -66,6 +66,19 @@ def _check(path, sweep):
         raise SweepError(f"{path}: format version {version}; this code reads {FORMAT_VERSIONS}")
 
 
+def precision_words(sweep):
+    """Lines on a sweep whose cells have as many seeds as a precision took (`seed: until`); none for all others."""
+    if "precision" not in sweep:
+        return []
+    reached, missed = (int((sweep["precision"] == value).sum()) for value in (1, 2))
+    used = sweep["seeds_used"].values[sweep["precision"].values > 0]
+    span = f" with {used.min()} to {used.max()} seeds" if used.size else ""
+    fits = np.broadcast_to((sweep["batch_size"] > 0).values[..., np.newaxis], sweep["precision"].shape)
+    return [f"Seeds were added cell by cell until a precision was reached: in {reached} of {int(fits.sum())} cells{span},",
+            f"in {missed} not at the last look either. Other intervals do not know of that; estimate_low and",
+            "estimate_high in the file do."]
+
+
 def count_status(sweep, name, over=("step_value", "seed")):
     """Number of runs of the named status, summed over the given axes."""
     return (sweep["status"] == STATUSES.index(name)).sum(over)

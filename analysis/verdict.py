@@ -138,6 +138,7 @@ def _first_run(evidence, violating, values):
 
 
 def not_done(evidence):
+    """Seeds that a cell could do without (`seed: until`) are not among them: nobody asked for those."""
     names = ("pending", "failed")
     return [(name, evidence.ended(name)) for name in names]
 

@@ -12,6 +12,7 @@ function(sgs_python_test name)
 endfunction()
 
 sgs_python_test(test_sweep)
+sgs_python_test(test_until)
 sgs_python_test(test_records)
 sgs_python_test(test_edges)
 sgs_python_test(test_summary)
