@@ -60,9 +60,9 @@ static void sleep_s(double seconds)
 
 /* Look at the record until it changes or was still long enough. Opens the file anew for each look: network file systems
  * show another host's writes then. */
-static sight watch(const char *path, const sgs_lock_times *times, sgs_owner *owner)
+static sight watch(const char *path, const sgs_lock_times *times, sgs_owner *owner, char now[SGS_OWNER_RECORD_BYTES])
 {
-    char before[SGS_OWNER_RECORD_BYTES], now[SGS_OWNER_RECORD_BYTES];
+    char before[SGS_OWNER_RECORD_BYTES];
     int looks = (int)ceil(times->still_s / times->poll_s) + 1;
     for (int look = 0; look < looks; look++) {
         int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -70,9 +70,9 @@ static sight watch(const char *path, const sgs_lock_times *times, sgs_owner *own
             return GONE;
         sgs_owner_read(fd, owner, now);
         close(fd);
-        if (look > 0 && memcmp(before, now, sizeof now) != 0)
+        if (look > 0 && memcmp(before, now, sizeof before) != 0)
             return MOVING;
-        memcpy(before, now, sizeof now);
+        memcpy(before, now, sizeof before);
         sleep_s(times->poll_s);
     }
     return STILL;
@@ -98,11 +98,26 @@ typedef struct attempt {
     const sgs_lock_times *times;
     const sgs_owner *self;
     char *notice;
-    int fd;     /* the file as it was found; ours if the attempt succeeds */
-    bool again; /* the file changed hands meanwhile: look anew */
+    int fd;                            /* the file as it was found; ours if the attempt succeeds */
+    bool again;                        /* the file changed hands meanwhile: look anew */
+    char seen[SGS_OWNER_RECORD_BYTES]; /* the record that was judged */
 } attempt;
 
-/* Move a new lock file with our record over the old one. */
+/* Is the record under the name still the one that was judged? */
+static bool is_as_seen(const attempt *a)
+{
+    char now[SGS_OWNER_RECORD_BYTES];
+    sgs_owner owner;
+    int fd = open(a->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    sgs_owner_read(fd, &owner, now);
+    close(fd);
+    return memcmp(now, a->seen, sizeof now) == 0;
+}
+
+/* Move a new lock file with our record over the old one. Of several who saw the same old one, each looks again right
+ * before, and waits right after to see who moved last: that one has it, the others begin anew. */
 static sgs_status replace_file(attempt *a, sgs_error *err)
 {
     char suffix[32];
@@ -118,11 +133,14 @@ static sgs_status replace_file(attempt *a, sgs_error *err)
         (void)try_lock(fd); /* where locks are not enforced, the counter speaks for us */
     if (status == SGS_OK)
         status = sgs_owner_write(fd, a->self, err);
-    if (status == SGS_OK && rename(temporary, a->path) != 0)
+    a->again = status == SGS_OK && !is_as_seen(a);
+    if (status == SGS_OK && !a->again && rename(temporary, a->path) != 0)
         status = sgs_fail(err, SGS_EIO, "cannot take over, %s: %s", a->path, strerror(errno));
-    if (status == SGS_OK) {
+    if (status == SGS_OK && !a->again) {
         close(a->fd);
         a->fd = fd;
+        sleep_s(2 * a->times->poll_s);
+        a->again = !has_name(fd, a->path);
     } else {
         unlink(temporary);
         if (fd >= 0)
@@ -136,7 +154,7 @@ static sgs_status replace_file(attempt *a, sgs_error *err)
 static sgs_status outwait(attempt *a, sgs_owner *old, sgs_error *err)
 {
     char name[256];
-    switch (watch(a->path, a->times, old)) {
+    switch (watch(a->path, a->times, old, a->seen)) {
     case MOVING:
         return sgs_fail(err, SGS_EEXIST, "another sweep writes this file: %s", sgs_owner_text(old, name, sizeof name));
     case GONE:
@@ -170,6 +188,7 @@ static sgs_status settle(attempt *a, sgs_error *err)
     if (is_foreign(a->fd))
         return sgs_fail(err, SGS_EEXIST, "%s is no lock of a sweep: move it away, the sweep needs the name", a->path);
     bool recorded = sgs_owner_read(a->fd, &old, raw);
+    memcpy(a->seen, raw, sizeof a->seen);
     bool requeued = recorded && same_job_before(&old, a->self);
     if (requeued && granted != GRANTED)
         snprintf(a->notice, SGS_ERROR_TEXT_BYTES, "taking over from %s, an earlier start of this job",

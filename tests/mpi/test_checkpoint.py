@@ -22,7 +22,7 @@ batch_size: n-1
 step_size: {scaled_by_batch: %g}
 seed: {first: 1, count: 6}
 """
-RECORDS = "record: {until: 10000000, measures: [max_share, selected, norm]}\nweights: record\n"
+RECORDS = "record: {until: 10000000, measures: [max_share, selected, norm]}\nweights: record\nwalk: {bins: 8}\n"
 
 
 class CheckpointTest(SweepScene):

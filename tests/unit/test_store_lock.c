@@ -122,6 +122,44 @@ static void held_and_still(void **state)
     assert_int_equal(scene_files(scene_folder, NULL), 0);
 }
 
+/* Many see the same still owner at the same time: one takes over, the others see it beat. */
+static void one_of_many_takes_over(void **state)
+{
+    (void)state;
+    enum { TAKERS = 6 };
+    pid_t takers[TAKERS];
+    int ends[2], taken = 0, refused = 0;
+    pid_t still = child_with_lock(1000);
+    assert_int_equal(pipe(ends), 0);
+    for (int i = 0; i < TAKERS; i++) {
+        takers[i] = fork();
+        assert_true(takers[i] >= 0);
+        if (takers[i] != 0)
+            continue;
+        sgs_lock *lock = NULL;
+        char words[SGS_ERROR_TEXT_BYTES];
+        sgs_status status = sgs_lock_take_timed(scene_path, &times, &lock, words, NULL);
+        char answer = status == SGS_OK ? 'y' : status == SGS_EEXIST ? 'n' : '?';
+        if (write(ends[1], &answer, 1) == 1)
+            sleep(60); /* holding it, if it has it */
+        _exit(1);
+    }
+    for (int i = 0; i < TAKERS; i++) {
+        char answer = 0;
+        assert_int_equal(read(ends[0], &answer, 1), 1);
+        taken += answer == 'y';
+        refused += answer == 'n';
+    }
+    for (int i = 0; i < TAKERS; i++)
+        end_child(takers[i]);
+    end_child(still);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(taken, 1);
+    assert_int_equal(refused, TAKERS - 1);
+    unlink(lock_path); /* of killed owners */
+}
+
 /* The old owner, stopped and taken over from, wakes up and releases: the new owner's lock stays. */
 static void old_owner_wakes(void **state)
 {
@@ -279,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(free_lock, begin, scene_end),
         cmocka_unit_test_setup_teardown(held_and_beating, begin, scene_end),
         cmocka_unit_test_setup_teardown(held_and_still, begin, scene_end),
+        cmocka_unit_test_setup_teardown(one_of_many_takes_over, begin, scene_end),
         cmocka_unit_test_setup_teardown(old_owner_wakes, begin, scene_end),
         cmocka_unit_test_setup_teardown(requeued_job, begin, scene_end),
         cmocka_unit_test_setup_teardown(another_host, begin, scene_end),
