@@ -2,6 +2,8 @@
 #include "folder.h"
 #include "sgdsweep/store.h"
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +21,30 @@ static bool is_mpi_lock(const char *tail)
     return strcmp(tail, ".lock") == 0;
 }
 
+/* ".new-PID-NUMBER" or ".newlog-PID-NUMBER" of a creation whose process is gone: who creates holds the lock that the
+ * caller has now; only a program that creates without it could be at it still, on this host. */
+static bool is_dead_creation(const char *tail)
+{
+    static const char *const kinds[] = {".new-", ".newlog-"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char *end = NULL;
+        if (strncmp(tail, kinds[i], strlen(kinds[i])) != 0)
+            continue;
+        long pid = strtol(tail + strlen(kinds[i]), &end, 10);
+        size_t digits = *end == '-' ? strspn(end + 1, "0123456789") : 0;
+        return pid > 0 && digits > 0 && end[1 + digits] == '\0' && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    }
+    return false;
+}
+
 void sgs_store_tidy(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     char *folder = sgs_folder_of(path), *whole = NULL;
     DIR *dir = folder ? opendir(folder) : NULL;
     for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        if (strncmp(entry->d_name, name, strlen(name)) != 0 || !is_mpi_lock(entry->d_name + strlen(name)))
+        const char *tail = strncmp(entry->d_name, name, strlen(name)) == 0 ? entry->d_name + strlen(name) : "";
+        if (!is_mpi_lock(tail) && !is_dead_creation(tail))
             continue;
         if (asprintf(&whole, "%s/%s", folder, entry->d_name) >= 0) {
             (void)unlink(whole);

@@ -193,6 +193,21 @@ class CheckpointTest(SweepScene):
         finally:
             libc.sem_unlink(name)
 
+    def test_killed_while_creating(self):
+        """Half-made files of creations that are dead go; those of the living, and what only looks alike, stay."""
+        gone = self.start(0, "--version")
+        self.finish(gone)
+        dead = [f"a.h5.new-{gone.pid}-0", f"a.h5.newlog-{gone.pid}-3"]
+        others = [f"a.h5.new-{os.getpid()}-0", "a.h5.new-1", "a.h5.new-x-0", f"a.h5.new-{gone.pid}-0.txt",
+                  f"b.h5.new-{gone.pid}-0", "a.h5.newer"]
+        for name in dead + others:
+            with open(self.path(name), "w", encoding="ascii") as file:
+                file.write("half")
+        self.sweep(self.grid("dimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: [1, 2, 3]\n"), "a.h5")
+        left = os.listdir(self.folder)
+        self.assertEqual([name for name in dead if name in left], [])
+        self.assertEqual([name for name in others if name not in left], [])
+
     # ---- states that are of no use
 
     def test_damaged_states(self):
