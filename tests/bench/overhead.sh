@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# What a run costs besides its steps: a million runs of a few microseconds, swept by so many ranks. Prints the runs that
+# were finished in a second between the start of training and the last block in the file (creation and reading back are
+# told apart), and the messages and bytes that a run takes.
+#
+#   bash tests/bench/overhead.sh [--rounds 5] [--ranks 2] [--runs 1000000] [--at-least RATE] [--program FILE]
+#
+# --at-least: exit 1 if the median of runs per second is below.
+set -u -o pipefail
+
+self=overhead
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
+# shellcheck source=jobs/packages.sh
+. "$root/jobs/packages.sh"
+
+rounds=5 ranks=2 runs=1000000 least=0 program=${SGDSWEEP:-$root/build/sgdsweep}
+while (($#)); do
+    case $1 in
+        --rounds | --ranks | --runs | --at-least | --program)
+            (($# > 1)) || die "$1 needs a value"
+            case $1 in
+                --rounds) rounds=$2 ;;
+                --ranks) ranks=$2 ;;
+                --runs) runs=$2 ;;
+                --at-least) least=$2 ;;
+                --program) program=$2 ;;
+            esac
+            shift
+            ;;
+        *) die "unknown option '$1'; see the head of $0" ;;
+    esac
+    shift
+done
+[[ -x $program ]] || die "no program at $program: build it, or name it with --program"
+
+folder=$(mktemp -d /tmp/sgs.XXXXXX) || die "no temporary folder"
+export TMPDIR=$folder
+trap 'rm -rf "$folder"' EXIT
+mpi_environment
+
+# Full batches of two and four points: some thirty steps of less than a nanosecond.
+cat >"$folder/grid.yaml" <<END
+activation: [linear, relu]
+dimension: [2, 4]
+batch_size: n
+step_size: {scaled_by_batch: [0.2, 0.25]}
+seed: {first: 1, count: $((runs / 8))}
+END
+
+for ((round = 1; round <= rounds; round++)); do
+    rm -f "$folder"/x.h5*
+    mpirun -n "$ranks" "$program" run "$folder/grid.yaml" -o "$folder/x.h5" --progress none 2>"$folder/said" ||
+        die "a sweep failed: $(tail -n 1 "$folder/said")"
+    cp "$folder/x.h5.log" "$folder/log.$round"
+done
+size=$(stat -c %s "$folder/x.h5") || die "no results file"
+
+python3 - "$folder" "$rounds" "$size" "$least" <<'END'
+import datetime, json, statistics, sys
+
+folder, rounds, size, least = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+
+
+def seconds(event):
+    return datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+
+
+rates = []
+for number in range(1, rounds + 1):
+    with open(f"{folder}/log.{number}", encoding="utf-8") as log:
+        events = [json.loads(line) for line in log]
+    begin = next(e for e in events if e.get("event") == "start")
+    blocks = [e for e in events if e.get("event") == "block"]
+    runs = sum(e["count"] for e in blocks)
+    took = seconds(blocks[-1]) - seconds(begin)
+    sent = 3 * sum(e["rank"] != 0 for e in blocks)  # a question, its answer, a report
+    rates.append(runs / took)
+    print(f"{runs} runs on {begin['ranks']} ranks: {took:.2f} s, {runs / took:,.0f} runs/s; {len(blocks)} blocks, "
+          f"{sent / runs:.2g} messages a run, {size / runs:.0f} bytes a run in the file")
+print(f"median {statistics.median(rates):,.0f} runs/s (lowest {min(rates):,.0f}, highest {max(rates):,.0f})")
+sys.exit(statistics.median(rates) < least)
+END
