@@ -90,6 +90,10 @@ sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err);
  *  short that a block full of them stays below it. */
 bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block);
 
+/** The same for a trainer that has run `near` in hand or had it last (-1: none): runs of the same strip can share its
+ *  lanes, so they are preferred while there is so much left to do that the longest runs can wait. */
+bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block);
+
 /** Predicted seconds of a block, corrected by what was measured so far. */
 double sgs_sched_block_seconds(sgs_sched *sched, sgs_block block);
 

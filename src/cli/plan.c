@@ -18,6 +18,8 @@ static const char help[] =
     "  -n, --ranks P      plan for P ranks (default: the number suggested)\n"
     "      --hours H      suggest the fewest ranks that are done in H hours (default 1)\n"
     "      --speed FILE   speed of the machine, as `sgdsweep bench --json` printed it there (default: measure here)\n"
+    "      --mtbf H       a rank fails every H hours on average, and the job begins again a minute later\n"
+    "      --request-us U the master takes U microseconds for a question and a report (default 8)\n"
     "      --json         one JSON object\n"
     "      --help         this\n";
 
@@ -28,13 +30,14 @@ static const double MARGIN = 1.25;
 static const double JOB_S = 60;
 static const double FILL_BYTES_S = 0.5e9;
 static const double EFFICIENCY_MIN = 0.8;
+static const double RESTART_S = 60;
 /* A rank before it has a block: program, MPI, HDF5. */
 static const double RANK_BYTES = 60e6;
 
 struct wishes {
     const char *grid, *file, *speed;
     int ranks;
-    double hours;
+    double hours, mtbf_h, request_us;
     bool json;
 };
 
@@ -101,6 +104,10 @@ static sgs_status simulate(struct plan *plan, const struct wishes *wishes, int r
 {
     sgs_sched *sched = NULL;
     sgs_fleet fleet = sgs_fleet_default(ranks);
+    fleet.failure_gap_s = 3600 * wishes->mtbf_h;
+    fleet.restart_s = RESTART_S;
+    if (wishes->request_us > 0)
+        fleet.request_s = 1e-6 * wishes->request_us;
     sgs_status status = make_schedule(plan, wishes, ranks, &sched, err);
 
     if (status == SGS_OK) {
@@ -233,13 +240,14 @@ static sgs_status print_json(const struct plan *plan, sgs_error *err)
     const sgs_forecast *forecast = &plan->forecast;
     const sgs_simulation *simulation = &plan->simulation;
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:I, s:I, s:i, s:f, s:s, s:o}", "runs",
+        "{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:I, s:I, s:f, s:I, s:i, s:f, s:s, s:o}", "runs",
         (json_int_t)forecast->runs, "cells", (json_int_t)forecast->cells, "skipped", (json_int_t)forecast->skipped,
         "pending_runs", (json_int_t)plan->pending, "core_seconds", forecast->seconds, "predicted_core_seconds",
         plan->pending_s, "longest_run_seconds", forecast->longest_s, "file_bytes", (json_int_t)plan->file_bytes,
         "memory_per_rank_bytes", (json_int_t)plan->rank_bytes, "ranks", plan->ranks, "makespan_seconds",
         simulation->makespan_s, "efficiency", simulation->efficiency, "blocks", (json_int_t)simulation->blocks,
-        "messages", (json_int_t)simulation->messages, "suggested_ranks", plan->suggested_ranks, "suggested_seconds",
+        "messages", (json_int_t)simulation->messages, "master_seconds", simulation->master_s, "failures",
+        (json_int_t)simulation->failures, "suggested_ranks", plan->suggested_ranks, "suggested_seconds",
         plan->suggested_s, "isa", sgs_trainer_isa(), "costly_cells", costly_json(plan));
     sgs_status status = object ? cli_plan_until(plan->grid, plan->forecast.seconds, object, err)
                                : sgs_fail(err, SGS_ENOMEM, "no memory for the answer");
@@ -320,6 +328,14 @@ static int parse_option(int found, struct wishes *wishes)
         if (end == optarg || *end || ranks < 1 || ranks > RANKS_MAX)
             return cli_usage_error("plan: --ranks '%s' is not a whole number from 1 to %d", optarg, RANKS_MAX);
         wishes->ranks = (int)ranks;
+        break;
+    case 'f':
+        if (!cli_parse_seconds(optarg, &wishes->mtbf_h) || wishes->mtbf_h == 0)
+            return cli_usage_error("plan: --mtbf '%s' is not a positive number", optarg);
+        break;
+    case 'u':
+        if (!cli_parse_seconds(optarg, &wishes->request_us) || wishes->request_us == 0)
+            return cli_usage_error("plan: --request-us '%s' is not a positive number", optarg);
         break;
     default:
         if (!cli_parse_seconds(optarg, &wishes->hours) || wishes->hours == 0)

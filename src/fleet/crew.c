@@ -252,7 +252,19 @@ static sgs_status fit_trainer(struct crew *crew, sgs_error *err)
     crew->trainer_strip = crew->tasks[0].strip;
     crew->trainer_runs = runs;
     crew->slice_steps = 64;
+    crew->strip_s = 0;
+    crew->strip_steps = 0;
     return status;
+}
+
+/* Blocks share the lanes, so the seconds of one are its part of the steps that the trainer took for all. */
+static double piece_seconds(const struct crew *crew, const struct task *task, int64_t at, int64_t count)
+{
+    double steps = 0;
+
+    for (int64_t i = at; i < at + count; i++)
+        steps += (double)task->results[i].value[SGS_STEPS].integer;
+    return crew->strip_steps > 0 && steps > 0 ? steps / (double)crew->strip_steps * crew->strip_s : crew->spent_s;
 }
 
 static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_error *err)
@@ -268,7 +280,10 @@ static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, 
     }
     if (status != SGS_OK)
         return sgs_fail(err, status, "runs %" PRId64 " + %" PRId64 ": %.900s", piece.first, count, text.text);
-    struct report report = {.kind = REPORT_DONE, .block = piece, .seconds = crew->spent_s, .steps = crew->spent_steps};
+    struct report report = {.kind = REPORT_DONE,
+                            .block = piece,
+                            .seconds = piece_seconds(crew, task, at, count),
+                            .steps = crew->spent_steps};
     if (sgs_grid_until(crew->setup.grid))
         status = until_evidence(crew->setup.grid, piece, rows.results, &report.evidence, err);
     if (status != SGS_OK)
@@ -310,7 +325,7 @@ static sgs_status finish_tasks(struct crew *crew, sgs_error *err)
         sgs_status status = crew_write_ended(crew, task, err);
         if (status != SGS_OK)
             return status;
-        crew->spent_s += clock_now_s() - began; /* goes to the next block: the sum is right */
+        crew->strip_s += clock_now_s() - began; /* goes to the next block */
         task_clear(task);
         crew->count--;
         memmove(task, task + 1, (size_t)(crew->count - i) * sizeof *task);
@@ -349,6 +364,7 @@ static sgs_status advance(struct crew *crew, sgs_error *err)
 
     adjust_slice(crew, clock_now_s() - began);
     crew->spent_steps += sgs_trainer_steps(crew->trainer) - before;
+    crew->strip_steps += sgs_trainer_steps(crew->trainer) - before;
     crew->all_steps += sgs_trainer_steps(crew->trainer) - before;
     if (status != SGS_OK || crew->trouble == SGS_OK)
         return status;
@@ -404,6 +420,7 @@ sgs_status crew_slice(struct crew *crew, sgs_error *err)
         return status;
     }
     crew->spent_s += clock_now_s() - crew->now_s;
+    crew->strip_s += clock_now_s() - crew->now_s;
     bool dry = crew->busy == 0 && crew->tasks[0].ended < crew->tasks[0].block.count;
     if (dry && crew->tasks[0].taken == crew->tasks[0].block.count)
         return sgs_fail(err, SGS_EFAIL, "the trainer lost a run of block %" PRId64, crew->tasks[0].block.first);

@@ -26,6 +26,9 @@ struct master {
     int trainers;
     struct crew *crew; /* NULL: dedicated */
     bool *idle;        /* ranks whose question is open */
+    int64_t messages;  /* from workers */
+    double messages_s; /* spent on them, answers included */
+    int64_t *near;     /* the last run that a rank was given, -1: none yet */
     int idle_count, byes;
     int32_t ending; /* ORDER_END or ORDER_DROP once it was said */
     double flushed_s;
@@ -65,10 +68,11 @@ static void fail(struct master *master, sgs_status status, const sgs_error *text
 /* ---- handing out --------------------------------------------------------------------------------------------------
  */
 
-static bool next_block(struct master *master, double max_seconds, struct order *order)
+static bool next_block(struct master *master, int rank, double max_seconds, struct order *order)
 {
     *order = (struct order){.kind = ORDER_BLOCK};
-    if (sgs_sched_next(master->sweep->sched, max_seconds, &order->block)) {
+    if (sgs_sched_next_near(master->sweep->sched, max_seconds, master->near[rank], &order->block)) {
+        master->near[rank] = order->block.first;
         order->predicted_s = sgs_sched_block_seconds(master->sweep->sched, order->block);
         return true;
     }
@@ -86,7 +90,7 @@ static void answer(struct master *master, int rank)
 
     if (master->ending != 0) /* END is on its way */
         return;
-    bool found = next_block(master, 0, &order);
+    bool found = next_block(master, rank, 0, &order);
     if (found)
         message_send_order(master->sweep->comm, rank, &order);
     master->idle_count += (!found) - master->idle[rank];
@@ -109,7 +113,7 @@ static void feed_crew(struct master *master)
     struct order order;
 
     while (master->ending == 0 && crew_wants(master->crew, 0)) {
-        if (!next_block(master, master->sweep->size == 1 ? 0 : max_seconds, &order))
+        if (!next_block(master, 0, master->sweep->size == 1 ? 0 : max_seconds, &order))
             return;
         fail(master, crew_push(master->crew, order.block, order.predicted_s, &error), &error);
     }
@@ -346,11 +350,14 @@ static bool take_mail(struct master *master)
             misses++;
             continue;
         }
+        double began_s = clock_now_s();
         SGS_MPI(MPI_Recv(&report, sizeof report, MPI_BYTE, status.MPI_SOURCE, TAG_REPORT, master->sweep->comm,
                          MPI_STATUS_IGNORE));
         if (report_has_text(&report))
             message_receive_text(master->sweep->comm, status.MPI_SOURCE, &text);
         take_report(master, status.MPI_SOURCE, &report, &text);
+        master->messages++;
+        master->messages_s += clock_now_s() - began_s;
         misses = 0;
         any = true;
     }
@@ -418,8 +425,8 @@ static void serve(struct master *master)
     } while (master->ending == 0 || master->byes < master->sweep->size - 1);
 }
 
-/* What predictions were worth, for the log. */
-static void log_accuracy(struct master *master)
+/* What predictions were worth and what messages took, for the log. */
+static void log_worth(struct master *master)
 {
     sgs_sched_accuracy sum = sgs_sched_accuracy_now(master->sweep->sched);
     sgs_error error;
@@ -428,6 +435,8 @@ static void log_accuracy(struct master *master)
                   (json_int_t)sum.cells, "within_1_5", (json_int_t)sum.within, "worst", sum.worst);
 
     fail(master, event_log_add(master->sweep->log, "prediction", fields, &error), &error);
+    fields = json_pack("{s:I, s:f}", "messages", (json_int_t)master->messages, "seconds", master->messages_s);
+    fail(master, event_log_add(master->sweep->log, "master", fields, &error), &error);
 }
 
 sgs_status master_run(struct sweep *sweep, sgs_error *err)
@@ -438,7 +447,10 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
     sgs_status status = SGS_OK;
 
     master.idle = calloc((size_t)sweep->size, sizeof *master.idle);
-    if (!master.idle)
+    master.near = malloc((size_t)sweep->size * sizeof *master.near);
+    for (int rank = 0; master.near && rank < sweep->size; rank++)
+        master.near[rank] = -1;
+    if (!master.idle || !master.near)
         status = sgs_fail(&error, SGS_ENOMEM, "no memory for a master of %d ranks", sweep->size);
     if (status == SGS_OK && !sweep->dedicated)
         status = crew_create(&setup, &master.crew, &error);
@@ -447,13 +459,14 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
     serve(&master);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
     if (now.total > 0) {
-        log_accuracy(&master);
+        log_worth(&master);
         progress_end(&sweep->progress, &now);
     }
     if (master.crew)
         sweep->deeds.steps += crew_steps(master.crew);
     crew_destroy(master.crew);
     free(master.idle);
+    free(master.near);
     retries_clear(&master.retries);
     if (master.status == SGS_OK && now.done < now.total)
         return sgs_fail(err, SGS_STOPPED, "stopped with %" PRId64 " runs left to do", now.total - now.done);

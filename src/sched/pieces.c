@@ -1,6 +1,8 @@
 #include "pieces.h"
 #include <stdlib.h>
 
+enum { STRIPS_MAX = 1 << 22 };
+
 sgs_status pieces_append(struct pieces *pieces, struct piece piece, sgs_error *err)
 {
     if (pieces->count == pieces->capacity) {
@@ -29,6 +31,35 @@ void pieces_sort(struct pieces *pieces)
 {
     if (pieces->count)
         qsort(pieces->at, pieces->count, sizeof *pieces->at, longest_first);
+}
+
+void pieces_link(struct pieces *pieces, int64_t strips, int64_t strip_runs)
+{
+    if (strips > STRIPS_MAX)
+        return;
+    pieces->of_strip = malloc((size_t)strips * sizeof *pieces->of_strip);
+    if (!pieces->of_strip)
+        return;
+    for (int64_t i = 0; i < strips; i++)
+        pieces->of_strip[i] = -1;
+    for (size_t place = pieces->count; place-- > 0;) {
+        int64_t *first = &pieces->of_strip[pieces->at[place].first / strip_runs];
+        pieces->at[place].next = *first;
+        *first = (int64_t)place;
+    }
+}
+
+size_t pieces_of_strip(struct pieces *pieces, int64_t strip, double run_s)
+{
+    if (!pieces->of_strip)
+        return pieces->count;
+    int64_t *first = &pieces->of_strip[strip];
+    while (*first >= 0 && pieces->at[*first].count == 0)
+        *first = pieces->at[*first].next;
+    for (int64_t place = *first; place >= 0; place = pieces->at[place].next)
+        if (pieces->at[place].count > 0 && pieces->at[place].run_s <= run_s)
+            return (size_t)place;
+    return pieces->count;
 }
 
 size_t pieces_live(struct pieces *pieces, size_t from)

@@ -11,16 +11,25 @@
 struct piece {
     int64_t first, count;
     double run_s; /* of its longest run */
+    int64_t next; /* after pieces_link: place of the next piece of the same strip, or -1 */
 };
 
 struct pieces {
     struct piece *at;
     size_t count, capacity;
-    size_t tail; /* pieces from here on are empty */
+    size_t tail;       /* pieces from here on are empty */
+    int64_t *of_strip; /* [strips] place of the first piece of a strip that may have runs, or -1; NULL: not linked */
 };
 
 sgs_status pieces_append(struct pieces *pieces, struct piece piece, sgs_error *err);
 void pieces_sort(struct pieces *pieces);
+
+/* Link the pieces of each strip, after sorting. Pieces stay unlinked, which costs speed only, where strips are so many
+ * that the links would be large, or memory is out. */
+void pieces_link(struct pieces *pieces, int64_t strips, int64_t strip_runs);
+
+/* The first piece of a strip with runs of at most run_s each; pieces->count if there is none. */
+size_t pieces_of_strip(struct pieces *pieces, int64_t strip, double run_s);
 
 /* The first piece with runs whose place is at least `from`; pieces->count if there is none. */
 size_t pieces_live(struct pieces *pieces, size_t from);

@@ -15,6 +15,8 @@ enum { LANES = 16, BLOCK_RUNS_MAX = 65536 };
 static const double BLOCK_MIN_S = 0.005;
 static const double BLOCK_MAX_S = 4;
 static const double PIECE_MIN_S = 0.010;
+/* A trainer keeps to its strip while the longest runs take no larger part of a trainer's share. */
+static const double NEAR_SHARE = 0.5;
 /* Bounds of the schedule's memory: predicted seconds are kept for so many cells and computed anew beyond; a grid is cut
  * into about so many pieces, and one at least for each of its strips. */
 static const int64_t CELLS_KEPT = (int64_t)1 << 22;
@@ -107,6 +109,7 @@ void sgs_sched_destroy(sgs_sched *sched)
     free(sched->cell_run_s);
     groups_clear(&sched->groups);
     free(sched->pieces.at);
+    free(sched->pieces.of_strip);
     free(sched->returned.at);
     free(sched->out.at);
     free(sched);
@@ -181,7 +184,7 @@ double sched_block_predicted(sgs_sched *sched, sgs_block block)
  * alone goes with it. */
 static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
 {
-    struct piece piece = {first, 0, 0};
+    struct piece piece = {.first = first, .next = -1};
     double seconds = 0;
 
     while (first < end) {
@@ -267,6 +270,7 @@ sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err)
     if (status != SGS_OK)
         return status;
     pieces_sort(&sched->pieces);
+    pieces_link(&sched->pieces, sgs_grid_strips(sched->grid), sched->strip_runs);
     sched->total = sched->waiting;
     sched->total_s = sched->left_s = sched->waiting_s;
     sched->started = true;
@@ -326,7 +330,7 @@ static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const st
 
 /* Which piece to take from: the longest runs; with a limit the longest of those that fill the lanes within it, else the
  * shortest there are. */
-static size_t choose_piece(sgs_sched *sched, double max_run_s)
+static size_t choose_longest(sgs_sched *sched, double max_run_s)
 {
     struct pieces *pieces = &sched->pieces;
     size_t from = isinf(max_run_s) ? 0 : pieces_shorter(pieces, max_run_s);
@@ -334,7 +338,25 @@ static size_t choose_piece(sgs_sched *sched, double max_run_s)
     return place < pieces->count ? place : pieces_last(pieces);
 }
 
+/* The same, but of the strip that a trainer has in its lanes, where runs of the next block take over as those of the
+ * last one end: as long as full lanes of the longest runs that wait take no more than a part of what is left to do. */
+static size_t choose_piece(sgs_sched *sched, double max_run_s, int64_t near, const struct size_rule *rule)
+{
+    size_t longest = choose_longest(sched, max_run_s);
+    double lanes_s = LANES * sched->pieces.at[longest].run_s * groups_scale(&sched->groups);
+
+    if (near < 0 || NEAR_SHARE * rule->share_s < lanes_s)
+        return longest;
+    size_t place = pieces_of_strip(&sched->pieces, near / sched->strip_runs, max_run_s);
+    return place < sched->pieces.count ? place : longest;
+}
+
 bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
+{
+    return sgs_sched_next_near(sched, max_seconds, -1, block);
+}
+
+bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block)
 {
     if (!sched->started || sched->waiting == 0 || !blocks_reserve(&sched->out))
         return false;
@@ -347,7 +369,7 @@ bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
         last->count -= block->count;
         sched->returned.count -= last->count == 0;
     } else {
-        size_t place = choose_piece(sched, rule.max_s / groups_scale(&sched->groups) / LANES);
+        size_t place = choose_piece(sched, rule.max_s / groups_scale(&sched->groups) / LANES, near, &rule);
         const struct piece *piece = &sched->pieces.at[place];
         *block =
             pieces_take(&sched->pieces, place, block_runs(sched, piece->first, piece->first + piece->count, &rule));

@@ -11,9 +11,9 @@
 enum what { ASK, DONE, FAILURE };
 enum { DEDICATED_FROM_RANKS = 64 };
 
-/* How far the longest of the last runs in the lanes is behind the mean, in run lengths: drawn batches, ordered ones. */
-static const double SPREAD_DRAWN = 0.35;
-static const double SPREAD_ORDERED = 0.1;
+/* Run lengths by which the last of a block's runs ends after the mean lane: drawn batches, ordered ones. */
+static const double SPREAD_DRAWN = 0.85;
+static const double SPREAD_ORDERED = 0.4;
 /* A master that trains looks at its mail between slices. */
 static const double SLICE_S = 0.001;
 static const double LEAD_MAX_S = 0.1;
@@ -121,7 +121,8 @@ static bool answer(struct world *world, int who)
         sgs_sched_progress now = sgs_sched_progress_now(world->sched);
         limit_s = fmax(MASTER_BLOCK_S, now.left_s / (4 * world->trainer_count));
     }
-    if (!sgs_sched_next(world->sched, limit_s, &block))
+    int64_t near = trainer->strip < 0 ? -1 : trainer->strip * world->strip_runs;
+    if (!sgs_sched_next_near(world->sched, limit_s, near, &block))
         return true; /* nothing comes back before a failure begins everything anew */
     double arrives_s = answered_s;
     if (!is_master(world, who))
