@@ -184,6 +184,11 @@ int64_t sgs_grid_index(const sgs_grid *grid, const sgs_coordinates *at);
 /** What run `index` is and when it stops. false: it is skipped (b does not fit), run and stop are not written. */
 bool sgs_grid_run(const sgs_grid *grid, int64_t index, sgs_run *run, sgs_stop *stop);
 
+enum { SGS_RUN_TEXT_BYTES = 384 };
+
+/** A run by its parameters, by name: "activation relu, sampling ..., seed 3". Returns text. */
+const char *sgs_grid_run_text(const sgs_grid *grid, int64_t index, char text[SGS_RUN_TEXT_BYTES]);
+
 /** Number of strips, and the runs of one: [first, first + count), the same count for all. */
 int64_t sgs_grid_strips(const sgs_grid *grid);
 void sgs_grid_strip(const sgs_grid *grid, int64_t strip, int64_t *first, int64_t *count);

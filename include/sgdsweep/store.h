@@ -156,6 +156,35 @@ sgs_status sgs_store_scan_cell(sgs_store *store, int64_t cell, int8_t *status, s
 sgs_status sgs_store_settle_cell(sgs_store *store, int64_t cell, int8_t *status, const sgs_cell_scan *scan,
                                  sgs_error *err);
 
+/** Runs of one file in memory, with everything that belongs to them, judged by their checksums. */
+typedef struct sgs_page {
+    int64_t room;         /**< runs that fit; fewer where each has many records or weights */
+    int64_t first, count; /**< what was read last */
+    sgs_result *results;  /**< [count] as sgs_store_read */
+    sgs_key *keys;        /**< [count] run keys of finished runs */
+    bool *damaged;        /**< [count] finished, but its checksum does not hold */
+    uint32_t *checksums;
+    sgs_value *records; /**< as in sgs_rows; NULL without */
+    double *weights;
+} sgs_page;
+
+/** Room for runs of a store. Clear it after success only; clearing twice does no harm. */
+sgs_status sgs_page_create(const sgs_store *store, sgs_page *page, sgs_error *err);
+void sgs_page_clear(sgs_page *page);
+
+/** Read at most page->room runs. A run that a sweep writes meanwhile is pending or whole. Not collective.
+ *  @return SGS_OK; SGS_ERANGE; SGS_EINVAL: another algorithm version; SGS_EIO */
+sgs_status sgs_store_read_page(sgs_store *store, int64_t first, int64_t count, sgs_page *page, sgs_error *err);
+
+/** The rows of a page from its i-th run on. Borrowed. */
+sgs_rows sgs_page_rows(const sgs_store *store, const sgs_page *page, int64_t i);
+
+/** Add the runs of a page to tally; statuses as sgs_store_scan. */
+void sgs_page_count(const sgs_page *page, int8_t *statuses, sgs_tally *tally);
+
+/** Status bytes exactly as they stand, for a search for damage. Not collective. statuses[count] */
+sgs_status sgs_store_read_raw_status(sgs_store *store, int64_t first, int64_t count, int8_t *statuses, sgs_error *err);
+
 /** fdatasync of the file through a descriptor of its own; makes no MPI and no HDF5 call, so a thread may call it.
  *  @return SGS_OK; SGS_EIO: EIO, EDQUOT, ENOSPC show up here on network file systems */
 sgs_status sgs_store_sync(sgs_store *store, sgs_error *err);

@@ -337,13 +337,17 @@ static int8_t believed(const sgs_store *store, int64_t index, int8_t status)
     return status;
 }
 
-sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count, int8_t *statuses, sgs_error *err)
+/* NOLINTNEXTLINE(readability-non-const-parameter): filled through the transfer */
+sgs_status sgs_store_read_raw_status(sgs_store *store, int64_t first, int64_t count, int8_t *statuses, sgs_error *err)
 {
     sgs_status status = sgs_store_check_range(store, first, count, err);
-    if (status != SGS_OK)
-        return status;
     transfer t = {.variable = store->layout.status, .first = first, .count = count, .buffer = statuses};
-    status = move_values(store, &t, err);
+    return status == SGS_OK ? move_values(store, &t, err) : status;
+}
+
+sgs_status sgs_store_read_status(sgs_store *store, int64_t first, int64_t count, int8_t *statuses, sgs_error *err)
+{
+    sgs_status status = sgs_store_read_raw_status(store, first, count, statuses, err);
     for (int64_t i = 0; i < count && status == SGS_OK; i++)
         statuses[i] = believed(store, first + i, statuses[i]);
     return status;
