@@ -39,6 +39,11 @@ int64_t sgs_store_size_bytes(const sgs_grid *grid);
  *  @return SGS_OK; SGS_EEXIST: path is there; SGS_EINVAL: refused for its size; SGS_EIO: nothing is left behind */
 sgs_status sgs_store_create(const char *path, const sgs_grid *grid, bool allow_size, sgs_error *err);
 
+/** Give a whole file that stands under a temporary name its own name too, where nothing stands: link(), or where the
+ *  file system has no links a rename that does not replace. The caller removes the temporary name.
+ *  @return 0 or an errno; EEXIST: there is something at `to` */
+int sgs_publish(const char *from, const char *to);
+
 /** Check the frozen bytes against FILE.log with plain reads, before HDF5 parses anything; without a log, open in a
  * child process first. Not collective.
  *  @return SGS_OK; SGS_EIO: cannot be read; SGS_EDAMAGED: truncated, or the frozen bytes are not what they were */

@@ -173,8 +173,7 @@ static sgs_status write_log(const creation *c, const sgs_frozen *frozen, const s
     return status;
 }
 
-/* link(), or where the file system has no links a rename that does not replace. 0 or an errno. */
-static int link_new(const char *from, const char *to)
+int sgs_publish(const char *from, const char *to)
 {
     struct stat info;
     if (link(from, to) == 0)
@@ -223,7 +222,7 @@ static sgs_status publish(creation *c, sgs_error *err)
     sgs_status cleared = clear_log(c, err);
     if (cleared != SGS_OK)
         return cleared;
-    int why = link_new(c->temporary, c->path);
+    int why = sgs_publish(c->temporary, c->path);
     if (why == EEXIST)
         return sgs_fail(err, SGS_EEXIST, "%s exists already", c->path);
     if (why != 0)
