@@ -193,6 +193,38 @@ const char *sgs_grid_run_text(const sgs_grid *grid, int64_t index, char text[SGS
 int64_t sgs_grid_strips(const sgs_grid *grid);
 void sgs_grid_strip(const sgs_grid *grid, int64_t strip, int64_t *first, int64_t *count);
 
+/* ---- grids made of grids, and runs that are in two ----------------------------------------------------------------
+ */
+
+/** The smallest grid with all runs of both. Its axes are sorted (names as the model lists them, numbers ascending,
+ * batch sizes by what they are at the largest dimension, then by spelling), so uniting is commutative, associative and
+ *  idempotent up to that order. All else (samples, init, batches, stop, record, weights, step_size scaled or not) must
+ *  be equal.
+ *  @return SGS_OK; SGS_EINVAL: "what: A here, B there", a's first; SGS_ENOMEM */
+sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err);
+
+/** The i-th of count slices of the seed axis, 1 <= i <= count: consecutive positions, as equal as can be; all else as
+ * it is.
+ *  @return SGS_OK; SGS_EINVAL: fewer seeds than slices; SGS_ENOMEM */
+sgs_status sgs_grid_slice(const sgs_grid *grid, int64_t i, int64_t count, sgs_grid **slice, sgs_error *err);
+
+/** Does something keep every run of one grid from being one of the other: init, batches, tol? Then text says what. */
+bool sgs_grid_settings_differ(const sgs_grid *from, const sgs_grid *to, char *text, size_t size);
+
+/** Where runs of one grid stand in another: the same run key, by axis values. Cells and seed positions apart, since a
+ *  run is its cell times its seed; both grids are borrowed. Settings that differ (see above) are not looked at. */
+typedef struct sgs_grid_match sgs_grid_match;
+sgs_status sgs_grid_match_create(const sgs_grid *from, const sgs_grid *to, sgs_grid_match **match, sgs_error *err);
+void sgs_grid_match_destroy(sgs_grid_match *match);
+
+/** The cells of `to` whose runs have the keys of those of a cell of `from` (index of a run divided by the number of
+ *  seeds), none, one, or several where two batch sizes or steps are equal there. Borrowed until the next call. */
+sgs_status sgs_grid_match_cells(sgs_grid_match *match, int64_t cell, const int64_t **cells, int64_t *count,
+                                sgs_error *err);
+
+/** The position on `to`'s seed axis of the seed at a position of `from`'s, -1 if it is not there. */
+int64_t sgs_grid_match_seed(const sgs_grid_match *match, int64_t from_at);
+
 #ifdef __cplusplus
 }
 #endif
