@@ -39,6 +39,11 @@ int64_t sgs_store_size_bytes(const sgs_grid *grid);
  *  @return SGS_OK; SGS_EEXIST: path is there; SGS_EINVAL: refused for its size; SGS_EIO: nothing is left behind */
 sgs_status sgs_store_create(const char *path, const sgs_grid *grid, bool allow_size, sgs_error *err);
 
+/** Give a results file that was made and filled under a temporary name, with its log, its own name, as creation does:
+ *  never overwrites; a log that is left from a file that is gone moves aside. Both are closed and synced.
+ *  @return SGS_OK: the temporary names are gone; SGS_EEXIST; SGS_EIO: they are as they were */
+sgs_status sgs_store_publish(const char *temporary, const char *path, sgs_error *err);
+
 /** Give a whole file that stands under a temporary name its own name too, where nothing stands: link(), or where the
  *  file system has no links a rename that does not replace. The caller removes the temporary name.
  *  @return 0 or an errno; EEXIST: there is something at `to` */
@@ -279,6 +284,36 @@ sgs_status sgs_state_scan(const char *path, sgs_state_name name, const sgs_grid 
  *  @return as sgs_state_scan */
 sgs_status sgs_state_read(const char *path, sgs_state_name name, const sgs_grid *grid, sgs_state_place place,
                           void **bytes, sgs_saved_run *saved, sgs_error *err);
+
+/* ---- runs of one file in another ---------------------------------------------------------------------------------
+ */
+
+typedef struct sgs_copied {
+    int64_t copied;  /**< runs written */
+    int64_t same;    /**< were there already, with the same bytes */
+    int64_t damaged; /**< of `from`: the checksum does not hold */
+    int64_t limited; /**< of `from`: stopped by another step limit */
+} sgs_copied;
+
+/** Copies the runs that two files share by their parameters, wherever they stand. What `to` keeps of a run `from` must
+ *  keep too; of records a part of the measures and steps will do. Memory is that of a few pages. */
+typedef struct sgs_copier sgs_copier;
+
+/** Both stores are borrowed; `to` is open for writing.
+ *  @param[out] copier  NULL if no run of `from` can be taken
+ *  @param[out] why     then: the reason; else empty
+ *  @return SGS_OK, also then; SGS_ENOMEM */
+sgs_status sgs_copier_create(sgs_store *from, sgs_store *to, sgs_copier **copier, char why[SGS_ERROR_TEXT_BYTES],
+                             sgs_error *err);
+void sgs_copier_destroy(sgs_copier *copier);
+
+/** Copy what can be taken of the runs [first, first + count) of `from`. Not collective; several ranks may copy distinct
+ *  ranges at the same time.
+ *  @return SGS_OK; SGS_EDAMAGED: both files have a run, with different bytes (its name in err); SGS_ERANGE; SGS_EIO */
+sgs_status sgs_copier_copy(sgs_copier *copier, int64_t first, int64_t count, sgs_error *err);
+
+/** What was copied so far. */
+sgs_copied sgs_copier_count(const sgs_copier *copier);
 
 /* ---- FILE.lock: one sweep at a time ------------------------------------------------------------------------------ */
 

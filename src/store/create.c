@@ -296,6 +296,25 @@ sgs_status sgs_store_create_with(const char *path, const sgs_grid *grid, const s
     return status;
 }
 
+sgs_status sgs_store_publish(const char *temporary, const char *path, sgs_error *err)
+{
+    creation c = {.path = path};
+    sgs_status status = name_files(&c, err);
+    c.temporary = strdup(temporary);
+    c.temporary_log = sgs_beside(temporary, ".log");
+    if (status == SGS_OK && (!c.temporary || !c.temporary_log))
+        status = sgs_fail(err, SGS_ENOMEM, "creating %s", path);
+    if (status == SGS_OK)
+        status = publish(&c, err);
+    if (status == SGS_OK)
+        unlink(temporary);
+    free(c.temporary_log);
+    free(c.temporary);
+    free(c.log);
+    free(c.folder);
+    return status;
+}
+
 sgs_status sgs_store_create(const char *path, const sgs_grid *grid, bool allow_size, sgs_error *err)
 {
     sgs_create_options options = {.allow_size = allow_size, .reserve_above_bytes = SGS_RESERVE_ABOVE_BYTES};
