@@ -12,7 +12,9 @@ int cli_run(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_plan(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_merge(int argc, char **argv);
 int cli_export(int argc, char **argv);
+int cli_verify(int argc, char **argv);
 
 /* One line on standard error; under an MPI launcher on the first rank only, before there is MPI. Returns
  * SGS_EXIT_USAGE. */

@@ -14,6 +14,8 @@ static const struct verb verbs[] = {
     {"run", cli_run, "train a grid into a results file, or resume it; under mpirun on many ranks"},
     {"plan", cli_plan, "say what a grid will cost, without training"},
     {"status", cli_status, "say what a results file holds"},
+    {"verify", cli_verify, "check a results file, and train some of its runs again"},
+    {"merge", cli_merge, "make one results file of the runs of several"},
     {"export", cli_export, "write the runs of a results file as a table"},
     {"bench", cli_bench, "time the trainer on this machine"},
 };

@@ -5,16 +5,17 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-static const char help[] = "usage: sgdsweep status FILE [--json] [--digest]\n\n"
+static const char help[] = "usage: sgdsweep status FILE [--json] [--digest] [--grid]\n\n"
                            "Print how many runs of a results file are done, and how they ended.\n\n"
                            "  --json    one JSON object\n"
                            "  --digest  read everything, check every checksum, print the digest of all results\n"
+                           "  --grid    the grid as a grid file, and nothing else\n"
                            "  --help    this\n";
 
 enum { CHUNK = 16384 };
 
 struct wishes {
-    bool json, digest;
+    bool json, digest, grid;
 };
 
 static sgs_status count_chunk(sgs_store *store, int64_t first, int64_t count, bool check, sgs_tally *tally,
@@ -153,9 +154,11 @@ static int show_status(const char *path, struct wishes wishes)
     sgs_error err = {""};
     sgs_status status = sgs_store_open(path, SGS_STORE_READ, &store, &err);
 
-    if (status == SGS_OK)
+    if (status == SGS_OK && wishes.grid)
+        (void)fputs(sgs_grid_canonical(sgs_store_grid(store)), stdout);
+    if (status == SGS_OK && !wishes.grid)
         status = count_runs(store, wishes.digest, &tally, &cells, &err);
-    if (status == SGS_OK)
+    if (status == SGS_OK && !wishes.grid)
         status = print_tally(store, &tally, &cells, wishes, &err);
     if (status == SGS_OK && tally.damaged > 0)
         status = sgs_fail(&err, SGS_EDAMAGED, "%s: %" PRId64 " runs do not match their checksums", path, tally.damaged);
@@ -167,9 +170,10 @@ int cli_status(int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                             {"digest", no_argument, NULL, 'd'},
+                                            {"grid", no_argument, NULL, 'g'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct wishes wishes = {false, false};
+    struct wishes wishes = {false, false, false};
     const char *path = NULL;
     int found;
 
@@ -177,10 +181,11 @@ int cli_status(int argc, char **argv)
     while ((found = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (found == 'h')
             return fputs(help, stdout) < 0 ? SGS_EXIT_FAILURE : SGS_EXIT_COMPLETE;
-        if (found != 'j' && found != 'd')
+        if (found == '?' || found == ':')
             return cli_option_error(found, argc, argv);
         wishes.json |= found == 'j';
         wishes.digest |= found == 'd';
+        wishes.grid |= found == 'g';
     }
     if (!cli_one_operand(argc, argv, "the results file", &path))
         return SGS_EXIT_USAGE;
