@@ -20,17 +20,19 @@ typedef enum sgs_progress { SGS_PROGRESS_AUTO, SGS_PROGRESS_BAR, SGS_PROGRESS_LO
 typedef enum sgs_master { SGS_MASTER_AUTO, SGS_MASTER_SHARED, SGS_MASTER_DEDICATED } sgs_master;
 
 typedef struct sgs_sweep_options {
-    const char *path;        /**< of the results file */
-    bool fail_fast;          /**< stop at the first run that fails for a reason of the machine */
-    bool allow_size;         /**< create above 100 GB or half of the free space */
-    sgs_progress progress;   /**< auto: bar on a terminal, log elsewhere */
-    sgs_master master;       /**< auto: dedicated from 64 ranks */
-    double max_seconds;      /**< stop after so many seconds; 0: no limit */
-    double deadline;         /**< stop before this time, seconds since the epoch; 0: none */
-    double checkpoint_s;     /**< save the state of runs with so many seconds of work since the last save; 0: only at a
-                                stop */
-    int64_t state_bytes_max; /**< of a rank's state file; 0: no limit. A run whose state does not fit is not saved */
-    const sgs_speed *speed;  /**< of the machine, for the schedule on rank 0; NULL: not measured. Borrowed */
+    const char *path;         /**< of the results file */
+    bool fail_fast;           /**< stop at the first run that fails for a reason of the machine */
+    bool allow_size;          /**< create above 100 GB or half of the free space */
+    sgs_progress progress;    /**< auto: bar on a terminal, log elsewhere */
+    sgs_master master;        /**< auto: dedicated from 64 ranks */
+    double max_seconds;       /**< stop after so many seconds; 0: no limit */
+    double deadline;          /**< stop before this time, seconds since the epoch; 0: none */
+    double checkpoint_s;      /**< save the state of runs with so many seconds of work since the last save; 0: only at a
+                                 stop */
+    int64_t state_bytes_max;  /**< of a rank's state file; 0: no limit. A run whose state does not fit is not saved */
+    const sgs_speed *speed;   /**< of the machine, for the schedule on rank 0; NULL: not measured. Borrowed */
+    const char *const *reuse; /**< [reuse_count] results files whose runs are copied; borrowed */
+    int reuse_count;
 } sgs_sweep_options;
 
 /** MPI_Init_thread at the level that the sweep needs (FUNNELED), and MPI_Finalize. Collective. A failure aborts.

@@ -30,6 +30,8 @@ static const char help[] =
     "      --speed FILE      speed of the machine, as `sgdsweep bench --json` printed it (default: measure at start)\n"
     "      --fail-fast       stop at the first run that fails for want of memory or of the disk (default: it is tried\n"
     "                        again three times, then left as failed while the sweep goes on)\n"
+    "      --reuse OLD...    copy what other results files have of the runs, up to the next option\n"
+    "      --shard I/K       only the I-th of K slices of the seeds; `merge` makes one file of all\n"
     "      --help            this\n\n"
     "Stops early on USR1, TERM or INT, after --max-seconds, and before SGDSWEEP_DEADLINE (environment, seconds since "
     "the\n"
@@ -43,6 +45,8 @@ struct run_options {
     bool yes;
     const char *speed_file; /* NULL: measure */
     sgs_speed speed;
+    int64_t shard, shards; /* 0: the whole grid */
+    const char **reuse;    /* of sweep.reuse; as long as the command line */
     sgs_sweep_options sweep;
 };
 
@@ -81,6 +85,27 @@ static bool parse_bytes(const char *text, int64_t *bytes)
            !__builtin_mul_overflow((int64_t)number, factor, bytes);
 }
 
+/* I/K in plain digits. */
+static bool parse_shard(const char *text, struct run_options *options)
+{
+    char *slash = NULL, *end = NULL;
+    if (text[0] < '1' || text[0] > '9')
+        return false;
+    options->shard = strtoll(text, &slash, 10);
+    if (*slash != '/' || slash[1] < '1' || slash[1] > '9')
+        return false;
+    options->shards = strtoll(slash + 1, &end, 10);
+    return *end == '\0' && options->shard <= options->shards;
+}
+
+/* A shell's OLD*.h5 is many words: all up to the next option. */
+static void take_reuse(int argc, char **argv, struct run_options *options)
+{
+    options->reuse[options->sweep.reuse_count++] = optarg;
+    while (optind < argc && argv[optind][0] != '-')
+        options->reuse[options->sweep.reuse_count++] = argv[optind++];
+}
+
 static int parse_option(int found, struct run_options *options)
 {
     static const char *const progress[] = {"auto", "bar", "log", "none", NULL};
@@ -104,6 +129,10 @@ static int parse_option(int found, struct run_options *options)
         break;
     case 'v':
         options->speed_file = optarg;
+        break;
+    case 'k':
+        if (!parse_shard(optarg, options))
+            code = cli_usage_error("run: --shard '%s' is no slice; accepted: I/K, such as 1/8 to 8/8", optarg);
         break;
     case 'm':
         code = parse_word("--master", optarg, master, &value);
@@ -155,6 +184,8 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
                                           {"checkpoint", required_argument, NULL, 'c'},
                                           {"checkpoint-max-bytes", required_argument, NULL, 'b'},
                                           {"speed", required_argument, NULL, 'v'},
+                                          {"reuse", required_argument, NULL, 'r'},
+                                          {"shard", required_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int found;
@@ -165,7 +196,9 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
             return fputs(help, stdout) < 0 ? SGS_EXIT_FAILURE : SGS_EXIT_COMPLETE;
         if (found == '?' || found == ':')
             return cli_option_error(found, argc, argv);
-        int code = parse_option(found, options);
+        if (found == 'r')
+            take_reuse(argc, argv, options);
+        int code = found == 'r' ? SGS_EXIT_COMPLETE : parse_option(found, options);
         if (code != SGS_EXIT_COMPLETE)
             return code;
     }
@@ -224,6 +257,13 @@ static sgs_status check_cost(const sgs_grid *grid, struct run_options *options, 
 static sgs_status read_grid(struct run_options *options, sgs_grid **grid, sgs_error *err)
 {
     sgs_status status = sgs_grid_read(options->grid, grid, err);
+    if (status == SGS_OK && options->shards > 0) {
+        sgs_grid *whole = *grid;
+        status = sgs_grid_slice(whole, options->shard, options->shards, grid, err);
+        sgs_grid_destroy(whole);
+        if (status != SGS_OK)
+            return sgs_fail_in(err, status, "%s", options->grid);
+    }
     return status == SGS_OK ? check_cost(*grid, options, err) : status;
 }
 
@@ -246,14 +286,21 @@ int cli_run(int argc, char **argv)
     struct run_options options = {.sweep = {.checkpoint_s = CHECKPOINT_S}};
     sgs_error err = {""};
     int rank = 0;
+    options.reuse = calloc((size_t)argc, sizeof *options.reuse);
+    if (!options.reuse)
+        return cli_failure(sgs_fail(&err, SGS_ENOMEM, "no memory for the command line"), &err);
+    options.sweep.reuse = options.reuse;
     int code = parse_command_line(argc, argv, &options);
 
-    if (code >= 0)
+    if (code >= 0) {
+        free((void *)options.reuse);
         return code;
+    }
     sgs_stop_install();
     sgs_fleet_start_coll(&argc, &argv, &rank);
     sgs_status status = run_coll(&options, rank, &err);
     code = rank == 0 ? cli_failure(status, &err) : sgs_exit_code(status);
     sgs_fleet_end_coll();
+    free((void *)options.reuse);
     return code;
 }

@@ -35,6 +35,7 @@ struct sweep {
     sgs_lock *lock;          /* rank 0 from here on */
     bool fresh;              /* the file was created in this life */
     bool synced;             /* what all ranks wrote is on the disk */
+    bool reused;             /* and has runs of other files; on every rank */
     sgs_sched *sched;
     struct until *until; /* in grids with a rule for the number of seeds */
     int64_t settled;     /* on every rank: cells that the first scan made say what follows (until.h) */

@@ -191,7 +191,7 @@ sgs_status scan_pending_coll(struct sweep *sweep, sgs_tally *tally, sgs_error *e
     sgs_status status = SGS_OK;
 
     *tally = (sgs_tally){0};
-    if (sweep->fresh) {
+    if (sweep->fresh && !sweep->reused) {
         if (sweep->rank == 0 && until)
             status = until_begin(sweep, err);
         else if (sweep->rank == 0)

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "fleet_private.h"
 #include "mpi_check.h"
+#include "reuse.h"
 #include "sgdsweep/train.h"
 #include "until.h"
 #include <errno.h>
@@ -74,6 +75,9 @@ static sgs_status prepare_root(struct sweep *sweep, sgs_error *err)
     sgs_store_tidy(path);
     if (notice[0] != '\0')
         progress_say(&sweep->progress, "%s", notice);
+    status = reuse_check(sweep, err);
+    if (status != SGS_OK)
+        return status;
     if (access(path, F_OK) == 0) {
         status = check_file(sweep, err);
     } else if (errno == ENOENT) {
@@ -177,8 +181,10 @@ static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
 /* Scan, and train what is to do. *trained: there was something. */
 static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained, sgs_error *err)
 {
-    sgs_status status = scan_pending_coll(sweep, tally, err);
+    sgs_status status = reuse_coll(sweep, err);
 
+    if (status == SGS_OK)
+        status = scan_pending_coll(sweep, tally, err);
     if (status == SGS_OK)
         status = states_open_coll(sweep, &sweep->states, err);
     if (status == SGS_OK && sweep->rank == 0) {
