@@ -19,6 +19,7 @@ struct lesson {
     const char **what;
     int64_t next, end; /* of the page */
     int64_t left;      /* runs that have not ended */
+    sgs_value *walks;  /* of the page's runs, added up here; NULL without */
 };
 
 /* A run that is longer than the file says differs already: no need to see its end, which a wrong file may have put far
@@ -69,16 +70,35 @@ static void compare_record(void *context, const sgs_job *job, int64_t k, const s
 {
     struct lesson *lesson = context;
     sgs_rows row = sgs_page_rows(lesson->store, lesson->page, job->tag);
-    const sgs_value *there = row.records ? row.records + k : NULL;
-    for (int m = 0; m < SGS_MEASURES && there; m++) {
+    for (int m = 0, column = 0; m < SGS_MEASURES && row.records; m++) {
         if (!sgs_grid_records(lesson->grid, (sgs_measure)m))
             continue;
-        if (there->integer != values[m].integer)
+        if (row.records[column * sgs_grid_record_count(lesson->grid) + k].integer != values[m].integer)
             note(lesson, job, sgs_measure_describe((sgs_measure)m)->name);
-        there += sgs_grid_record_count(lesson->grid);
+        column++;
     }
     if (sgs_grid_weights(lesson->grid) == SGS_WEIGHTS_RECORD)
         compare_weights(lesson, job, k, at);
+}
+
+static int64_t walk_values(const struct lesson *lesson)
+{
+    return (int64_t)SGS_WALK_SUMS * sgs_grid_walk_bins(lesson->grid);
+}
+
+static sgs_value *walk_of(void *context, const sgs_job *job)
+{
+    struct lesson *lesson = context;
+    return lesson->walks + job->tag * walk_values(lesson);
+}
+
+/* It stands behind the record. */
+static void compare_walk(struct lesson *lesson, const sgs_job *job)
+{
+    sgs_rows row = sgs_page_rows(lesson->store, lesson->page, job->tag);
+    const sgs_value *there = row.records + sgs_store_record_values(lesson->store) - walk_values(lesson);
+    if (!same_bits(there, walk_of(lesson, job), (size_t)walk_values(lesson) * sizeof *there))
+        note(lesson, job, "the walk");
 }
 
 static void compare_result(void *context, const sgs_job *job, const sgs_result *result, sgs_point end)
@@ -93,6 +113,8 @@ static void compare_result(void *context, const sgs_job *job, const sgs_result *
             note(lesson, job, sgs_measure_describe((sgs_measure)m)->name);
     if (sgs_grid_weights(lesson->grid) == SGS_WEIGHTS_FINAL)
         compare_weights(lesson, job, 0, end);
+    if (lesson->walks)
+        compare_walk(lesson, job);
 }
 
 static sgs_status teach(struct lesson *lesson, sgs_error *err)
@@ -104,6 +126,9 @@ static sgs_status teach(struct lesson *lesson, sgs_error *err)
         .record = compare_record,
         .record_steps = sgs_grid_record_steps(lesson->grid),
         .record_count = sgs_grid_record_count(lesson->grid),
+        .walk = walk_of,
+        .walk_bins = sgs_grid_walk_bins(lesson->grid),
+        .walk_range = sgs_grid_walk_range(lesson->grid),
         .context = lesson,
     };
     sgs_run shape;
@@ -112,10 +137,16 @@ static sgs_status teach(struct lesson *lesson, sgs_error *err)
     int busy = 1;
     if (!sgs_grid_run(lesson->grid, lesson->page->first + lesson->next, &shape, &stop))
         return sgs_fail(err, SGS_EFAIL, "run %" PRId64 " is skipped", lesson->page->first + lesson->next);
+    if (walk_values(lesson) > 0) {
+        lesson->walks = calloc((size_t)(lesson->page->count * walk_values(lesson)), sizeof *lesson->walks);
+        if (!lesson->walks)
+            return sgs_fail(err, SGS_ENOMEM, "training runs again");
+    }
     sgs_status status = sgs_trainer_create(&shape, lesson->left, &trainer, err);
     while (status == SGS_OK && busy > 0)
         status = sgs_trainer_advance(trainer, &feed, SLICE_STEPS, &busy, err);
     sgs_trainer_destroy(trainer);
+    free(lesson->walks);
     if (status == SGS_OK && lesson->left != 0)
         status = sgs_fail(err, SGS_EFAIL, "the trainer lost a run of %" PRId64 " to %" PRId64,
                           lesson->page->first + lesson->next, lesson->page->first + lesson->end);

@@ -57,6 +57,9 @@ static bool has_all(sgs_copier *copier, char why[SGS_ERROR_TEXT_BYTES])
         missing = "weights";
     else if (sgs_grid_record_count(to) > 0 && !map_record(from, to, copier->measures, copier->steps))
         missing = "records";
+    else if (sgs_grid_walk_bins(to) > 0 && (sgs_grid_walk_bins(from) != sgs_grid_walk_bins(to) ||
+                                            sgs_grid_walk_range(from) != sgs_grid_walk_range(to)))
+        missing = "bins of the walk";
     if (missing)
         (void)snprintf(why, SGS_ERROR_TEXT_BYTES, "it has not all the %s that are kept here", missing);
     return !missing;
@@ -132,12 +135,14 @@ static void convert(sgs_copier *copier, int64_t i, int64_t k)
     const sgs_grid *to = copier->to->grid;
     int64_t steps = sgs_grid_record_count(to), from_steps = sgs_grid_record_count(copier->from->grid);
     out->results[k] = *row.results;
-    if (out->records) {
-        sgs_value *record = out->records + k * sgs_store_record_values(copier->to);
-        int64_t measures = sgs_store_record_values(copier->to) / steps;
-        for (int64_t m = 0; m < measures; m++)
+    if (out->records) { /* the record, and behind it the walk */
+        int64_t values = sgs_store_record_values(copier->to), from_values = sgs_store_record_values(copier->from);
+        int64_t walk = (int64_t)SGS_WALK_SUMS * sgs_grid_walk_bins(to);
+        sgs_value *record = out->records + k * values;
+        for (int64_t m = 0; m * steps < values - walk; m++)
             for (int64_t s = 0; s < steps; s++)
                 record[m * steps + s] = row.records[copier->measures[m] * from_steps + copier->steps[s]];
+        memcpy(record + values - walk, row.records + from_values - walk, (size_t)walk * sizeof *record);
     }
     if (!out->weights)
         return;

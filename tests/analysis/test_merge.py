@@ -86,7 +86,7 @@ class Merge(ProgramTest):
         print(f"SGDSWEEP_TEST_SEED={SEED}")
         for case in range(30 if FULL else 3):
             rest = chance.choice(["", "record: {until: 50, measures: [norm, selected]}\nweights: final\n",
-                                  "record: {steps: [0, 7]}\nweights: record\n"])
+                                  "record: {steps: [0, 7]}\nweights: record\nwalk: {bins: 4}\n"])
             a, b, c = (self.made(f"{case}{name}", self.random_grid(chance, rest)) for name in "abc")
             inputs = {}
             for file in (a, b, c):
@@ -205,7 +205,8 @@ class Merge(ProgramTest):
 
     def test_what_is_reused(self):
         """Records, step limits, tolerances, starts, damage: only what the new sweep would give is taken."""
-        records = "record: {steps: [0, 1, 10, 40], measures: [norm, max_share, active]}\nweights: record\n"
+        records = ("record: {steps: [0, 1, 10, 40], measures: [norm, max_share, active]}\nweights: record\n"
+                   "walk: {bins: 6}\n")
         old = self.made("old", GRID + records)
         limited = self.made("limited", GRID.replace("max_steps: 60", "max_steps: 40000"))
         short = int((xr.open_dataset(limited).steps.values < 9000).sum())
@@ -217,6 +218,7 @@ class Merge(ProgramTest):
             (old, GRID + records.replace("0, 1, 10, 40", "1, 40"), 120, ""),
             (old, GRID + "record: {steps: [1, 41], measures: active}\n", 0, "records"),
             (old, GRID + "record: {steps: [1, 40], measures: loss}\n", 0, "records"),
+            (old, GRID + "walk: {bins: 6}\n", 120, ""), (old, GRID + "walk: {bins: 7}\n", 0, "bins"),
             (old, GRID + "weights: final\n", 0, "weights"), (limited, GRID + records, 0, "weights"),
             (old, GRID.replace("max_steps: 60", "max_steps: 61"), None, ""),
             (limited, GRID.replace("max_steps: 60", "max_steps: 9000"), None, ""),

@@ -42,7 +42,7 @@ class Verify(ProgramTest):
         return json.loads(out.stdout)
 
     def test_good(self):
-        for grid in (GRID, GRID + RECORDS, GRID + "weights: final\n"):
+        for grid in (GRID, GRID + RECORDS + "walk: {bins: 8}\n", GRID + "weights: final\nwalk: {bins: 5, range: 2}\n"):
             results = self.made(grid)
             before = results.read_bytes()
             found = self.verify(results, "--all")
