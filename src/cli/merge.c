@@ -116,6 +116,27 @@ static sgs_status copy_file(struct merge *merge, const char *path, sgs_error *er
     return status == SGS_OK ? closed : status;
 }
 
+/* In a grid with a rule for the number of seeds: what follows from the runs that are there. */
+static sgs_status settle_cells(struct merge *merge, sgs_error *err)
+{
+    int64_t seeds = sgs_grid_axis_size(merge->grid, SGS_AXIS_SEED);
+    sgs_status status = SGS_OK;
+    if (!sgs_grid_until(merge->grid))
+        return SGS_OK;
+    int8_t *seen = malloc((size_t)seeds);
+    if (!seen)
+        return sgs_fail(err, SGS_ENOMEM, "settling the cells");
+    for (int64_t cell = 0; cell < sgs_grid_runs(merge->grid) / seeds && status == SGS_OK; cell++) {
+        sgs_cell_scan scan;
+        sgs_tally ignored = {.damaged = 0};
+        status = sgs_store_scan_cell(merge->store, cell, seen, &ignored, &scan, err);
+        if (status == SGS_OK && !scan.skipped && !scan.settled)
+            status = sgs_store_settle_cell(merge->store, cell, seen, &scan, err);
+    }
+    free(seen);
+    return status;
+}
+
 static sgs_status copy_files(struct merge *merge, sgs_error *err)
 {
     sgs_status status = sgs_store_open(merge->temporary, SGS_STORE_WRITE, &merge->store, err);
@@ -123,6 +144,8 @@ static sgs_status copy_files(struct merge *merge, sgs_error *err)
         status = event_log_open(merge->temporary, &merge->log, err);
     for (int i = 0; i < merge->count && status == SGS_OK; i++)
         status = copy_file(merge, merge->in[i], err);
+    if (status == SGS_OK)
+        status = settle_cells(merge, err);
     if (status == SGS_OK)
         status = sgs_store_sync(merge->store, err);
     sgs_status closed = event_log_close(merge->log, status == SGS_OK ? err : NULL);

@@ -187,7 +187,8 @@ static sgs_status check_status(struct verify *verify, const sgs_page *page, sgs_
         return sgs_fail(err, SGS_ENOMEM, "reading the status");
     sgs_status status = sgs_store_read_raw_status(verify->store, page->first, page->count, raw, err);
     for (int64_t i = 0; i < page->count && status == SGS_OK; i++) {
-        bool known = raw[i] == SGS_RUN_PENDING || raw[i] == SGS_RUN_FAILED || sgs_run_status_finished(raw[i]);
+        bool known = (raw[i] == SGS_RUN_NOT_NEEDED && page->results[i].status == raw[i]) || raw[i] == SGS_RUN_PENDING ||
+                     raw[i] == SGS_RUN_FAILED || sgs_run_status_finished(raw[i]);
         if (!known && page->results[i].status != SGS_RUN_SKIPPED)
             status = find(verify, (struct finding){page->first + i, NO_STATUS, NULL, raw[i]}, err);
     }
@@ -287,6 +288,7 @@ static json_t *to_json(const struct verify *verify)
         {"pending", tally->status[SGS_RUN_PENDING] - tally->damaged},
         {"skipped", tally->status[SGS_RUN_SKIPPED]},
         {"failed", tally->status[SGS_RUN_FAILED]},
+        {"not_needed", tally->status[SGS_RUN_NOT_NEEDED]},
         {"damaged", tally->damaged},
         {"wrong", verify->wrong},
         {"repaired", verify->repaired},

@@ -9,6 +9,12 @@ sgs_status sgs_grid_slice(const sgs_grid *grid, int64_t i, int64_t count, sgs_gr
 {
     int64_t seeds = grid->size[SGS_AXIS_SEED];
     *slice = NULL;
+    if (grid->has_until) {
+        return sgs_fail(
+            err, SGS_EINVAL,
+            "seed: until: a precision takes its seeds in their order; accepted for slices: a list, or first "
+            "and count");
+    }
     if (i < 1 || i > count || seeds < count) {
         return sgs_fail(err, SGS_EINVAL, "slice %lld of %lld of %lld seeds; accepted: at most as many slices as seeds",
                         (long long)i, (long long)count, (long long)seeds);

@@ -204,6 +204,10 @@ static sgs_status unite_listed_seeds(const sgs_grid *a, const sgs_grid *b, sgs_g
 static sgs_status unite_seeds(const sgs_grid *a, const sgs_grid *b, sgs_grid *out, sgs_error *err)
 {
     bool touch = a->seed_first <= last_seed(b) + 1 && b->seed_first <= last_seed(a) + 1;
+    if ((a->has_until || b->has_until) && a->seed_first != b->seed_first) { /* what else differs, finish() says */
+        return sgs_fail(err, SGS_EINVAL, "seed: until: first: %lld here, %lld there", (long long)a->seed_first,
+                        (long long)b->seed_first);
+    }
     if (a->seed || b->seed || !touch) {
         return unite_listed_seeds(a, b, out, err);
     }

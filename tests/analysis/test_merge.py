@@ -256,6 +256,27 @@ class Merge(ProgramTest):
         self.assertEqual(done.stderr.count("algorithm version 99"), 1)
         self.assertIn("version 99", self.program("merge", "-o", self.path("m.h5"), old, code=2).stderr)
 
+    def test_precision(self):
+        """Grids that take as many seeds as a precision needs: halves merge to the whole; what differs is refused."""
+        grid = ("activation: relu\ndimension: [6, 4]\nbatch_size: [1, n]\nstep_size: 0.2\n" + STOP +
+                "seed: {until: {measure: converged, half_width: 0.3, looks: [4, 8, 16]}}\n")
+        whole = self.made("whole", grid)
+        parts = [self.made(f"part{d}", grid.replace("[6, 4]", d)) for d in "64"]
+        out, _ = self.merge("out.h5", *parts)
+        wanted, status = self.status(whole), self.status(out)
+        self.assertEqual((status["results_digest"], status["not_needed"]),
+                         (wanted["results_digest"], wanted["not_needed"]))
+        self.assertTrue(json.loads(self.program("verify", out, "--json").stdout)["good"])
+        again, _ = self.merge("again.h5", out, parts[0])
+        self.assertEqual(again.read_bytes(), out.read_bytes())
+        new = self.made("new", grid, "--reuse", parts[0])
+        self.assertEqual(self.status(new)["results_digest"], wanted["results_digest"])
+        self.assertGreater(self.events(new, "reuse")[0]["copied"], 0)
+        other = self.made("other", grid.replace("0.3", "0.25"))
+        self.assertIn("seed", self.program("merge", "-o", self.path("no.h5"), whole, other, code=2).stderr)
+        self.assertIn("seed: until", self.program("run", self.path("whole.yaml"), "-o", self.path("no.h5"), "--shard",
+                                                  "1/2", code=2).stderr)
+
     # ---- refused
 
     def test_bad_uses(self):
