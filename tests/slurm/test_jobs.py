@@ -20,7 +20,8 @@ class JobsTest(unittest.TestCase):
         (self.work / "bin").mkdir()
         self.grid = self.work / "my.yaml"
         self.grid.write_text(GRID, encoding="utf-8")
-        keep = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", "SGDSWEEP"))}
+        keep = {name: value for name, value in os.environ.items()
+                if not name.startswith(("SLURM", "SBATCH", "SGDSWEEP"))}
         self.env = dict(keep, PATH=f"{self.work / 'bin'}:{os.environ['PATH']}", SGDSWEEP=PROGRAM)
         self.fake("sinfo", 'case "$*" in *"-p none "*) exit;; *-p*) echo "p 48 2:00";; '
                   '*) echo "long 64 10-00:00:00"; echo "short* 32 1:00:00"; echo "short* 16 1:00:00";; esac')
@@ -103,7 +104,8 @@ class JobsTest(unittest.TestCase):
     # ---- the batch scripts
 
     def test_not_in_a_job(self):
-        for name, arguments in (("sweep.sbatch", ("a", "b")), ("array.sbatch", (2, "a", "b")), ("merge.sbatch", (2, "a"))):
+        for name, arguments in (("sweep.sbatch", ("a", "b")), ("array.sbatch", (2, "a", "b")),
+                                ("merge.sbatch", (2, "a"))):
             for given in (arguments, ()):
                 self.assertIn("usage: sbatch ", self.script(name, *given, code=2).stderr)
 
@@ -120,11 +122,12 @@ class JobsTest(unittest.TestCase):
 
     def test_modules(self):
         (self.work / "init").mkdir()
-        (self.work / "init" / "bash").write_text('echo "$NOT_SET" >/dev/null; module() { echo "module $*$NOT_SET"; [[ $* != *bad* ]]; }\n', encoding="utf-8")
+        init = 'echo "$NOT_SET"\nmodule() { echo "module $*$NOT_SET"; [[ $* != *bad* ]]; }\n'
+        (self.work / "init" / "bash").write_text(init, encoding="utf-8")
         home = str(self.work)
         self.assertEqual(self.life("life_modules").stdout, "")
         self.assertEqual(self.life("life_modules", SGDSWEEP_MODULES="a/1 b", MODULESHOME=home).stdout,
-                         "module load a/1 b\n")
+                         "\nmodule load a/1 b\n")
         self.life("life_modules", code=2, SGDSWEEP_MODULES="bad", MODULESHOME=home)
 
     def test_program(self):

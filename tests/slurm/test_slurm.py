@@ -262,8 +262,8 @@ class SlurmTest(unittest.TestCase):
     def test_array(self):
         """Four shards, two at a time, merged by a job that waits for them; one is cancelled and submitted again."""
         def submit(elements):
-            array = self.cluster.submit(f"--array={elements}", "--ntasks=2", self.cluster.path("jobs/array.sbatch"), "4",
-                                        self.grid, "a.h5")
+            array = self.cluster.submit(f"--array={elements}", "--ntasks=2", self.cluster.path("jobs/array.sbatch"),
+                                        "4", self.grid, "a.h5")
             merge = self.cluster.submit(f"--dependency=afterok:{array}", "--kill-on-invalid-dep=yes",
                                         self.cluster.path("jobs/merge.sbatch"), "4", "a.h5")
             return array, merge

@@ -13,19 +13,14 @@ add_test(NAME slurm_jobs COMMAND ${SGDSWEEP_SWEEP_PYTHON} -B ${CMAKE_CURRENT_SOU
 set_tests_properties(slurm_jobs PROPERTIES LABELS slurm TIMEOUT 120 ENVIRONMENT "SGDSWEEP=$<TARGET_FILE:sgdsweep>")
 
 sgs_slurm_test(1 time_limit)
-if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/merge.c)
-  sgs_slurm_test(1 array)
-endif()
+sgs_slurm_test(1 array)
 sgs_slurm_test(1 node_dies)
 sgs_slurm_test(1 no_progress)
 sgs_slurm_test(2 nodes)
 
 if("$ENV{SGDSWEEP_TEST_FULL}" STREQUAL "1")
-  foreach(name IN ITEMS by_hand first_node_dies preempted split_brain split_brain_stops controller_dies rank_is_killed memory_limit
-      ordinary_user long_runs failures_end)
+  foreach(name IN ITEMS by_hand first_node_dies preempted split_brain split_brain_stops controller_dies rank_is_killed
+      memory_limit ordinary_user long_runs failures_end submit)
     sgs_slurm_test(1 ${name})
   endforeach()
-  if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/merge.c)
-    sgs_slurm_test(1 submit)
-  endif()
 endif()
