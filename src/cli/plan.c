@@ -19,7 +19,7 @@ static const char help[] =
     "      --hours H      suggest the fewest ranks that are done in H hours (default 1)\n"
     "      --speed FILE   speed of the machine, as `sgdsweep bench --json` printed it there (default: measure here)\n"
     "      --mtbf H       a rank fails every H hours on average, and the job begins again a minute later\n"
-    "      --request-us U the master takes U microseconds for a question and a report (default 8)\n"
+    "      --request-us U the master takes U microseconds for a question and a report (default 11)\n"
     "      --json         one JSON object\n"
     "      --help         this\n";
 
@@ -350,6 +350,8 @@ int cli_plan(int argc, char **argv)
                                             {"ranks", required_argument, NULL, 'n'},
                                             {"hours", required_argument, NULL, 't'},
                                             {"speed", required_argument, NULL, 's'},
+                                            {"mtbf", required_argument, NULL, 'f'},
+                                            {"request-us", required_argument, NULL, 'u'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};

@@ -14,6 +14,10 @@ enum { LANES = 16, BLOCK_RUNS_MAX = 65536 };
 /* A block is a share of what waits: seconds. */
 static const double BLOCK_MIN_S = 0.005;
 static const double BLOCK_MAX_S = 4;
+/* Seconds that the master needs for a question and a report (tests/bench/scale.py measures 11 us). Blocks of many
+ * trainers are so long that this takes half of its time, but not longer than what ends soonest when it hands out one
+ * after the other: N blocks take N request + total / N. */
+static const double REQUEST_S = 12e-6;
 static const double PIECE_MIN_S = 0.010;
 /* A trainer keeps to its strip while the longest runs take no larger part of a trainer's share. */
 static const double NEAR_SHARE = 0.5;
@@ -293,7 +297,9 @@ struct size_rule {
 static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds)
 {
     double share = fmax(sched->waiting_s, 0) * groups_scale(&sched->groups) / sched->trainers;
-    double target = fmin(fmax(share / 4, BLOCK_MIN_S), BLOCK_MAX_S);
+    double busy = fmin(2 * REQUEST_S * sched->trainers, sqrt(REQUEST_S * sched->total_s));
+    double least = fmax(BLOCK_MIN_S, busy);
+    double target = fmax(fmin(fmax(share / 4, BLOCK_MIN_S), BLOCK_MAX_S), least);
     return (struct size_rule){target, share, max_seconds > 0 ? max_seconds : INFINITY};
 }
 

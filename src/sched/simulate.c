@@ -187,7 +187,7 @@ static bool play(struct world *world)
 sgs_fleet sgs_fleet_default(int ranks)
 {
     return (sgs_fleet){
-        .ranks = ranks, .dedicated = ranks >= DEDICATED_FROM_RANKS, .request_s = 8e-6, .latency_s = 5e-6};
+        .ranks = ranks, .dedicated = ranks >= DEDICATED_FROM_RANKS, .request_s = 11e-6, .latency_s = 5e-6};
 }
 
 sgs_status sgs_sched_simulate(sgs_sched *sched, const sgs_fleet *fleet, sgs_simulation *sum, sgs_error *err)

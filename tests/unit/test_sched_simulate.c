@@ -1,0 +1,125 @@
+/* The schedule in simulated time: everything gets done, with and without failures, and no faster than possible. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "sgdsweep/sched.h"
+#include <math.h>
+#include <string.h>
+
+static const char mixed[] = "activation: relu\ndimension: [4, 64]\nbatch_size: [1, n/2, n-1, n]\n"
+                            "step_size: {scaled_by_batch: [0.03, 0.1, 0.3]}\nseed: {first: 1, count: 3000}\n";
+static const char million[] = "activation: relu\ndimension: 64\nbatch_size: 1\n"
+                              "step_size: {scaled_by_batch: [0.03, 0.032]}\nseed: {first: 1, count: 500000}\n";
+
+/* Simulate a grid, and see that all of it is done. total_s: predicted with all lanes busy. */
+static sgs_simulation simulate(const char *text, const sgs_fleet *fleet, double *total_s)
+{
+    sgs_grid *grid = NULL;
+    sgs_sched *sched = NULL;
+    sgs_simulation sum = {0};
+    sgs_speed speed = sgs_speed_default();
+    sgs_error err = {""};
+
+    if (sgs_grid_parse(text, strlen(text), "test", &grid, &err) != SGS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(sgs_sched_create(grid, fleet->ranks - fleet->dedicated, &speed, &sched, &err), SGS_OK);
+    assert_int_equal(sgs_sched_add_range(sched, 0, sgs_grid_runs(grid), &err), SGS_OK);
+    assert_int_equal(sgs_sched_start(sched, &err), SGS_OK);
+    *total_s = sgs_sched_progress_now(sched).total_s;
+    assert_int_equal(sgs_sched_simulate(sched, fleet, &sum, &err), SGS_OK);
+    sgs_sched_progress now = sgs_sched_progress_now(sched);
+    assert_int_equal(now.done, now.total);
+    assert_int_equal(now.waiting + now.out, 0);
+    sgs_sched_destroy(sched);
+    sgs_grid_destroy(grid);
+    return sum;
+}
+
+static void no_faster_than_possible(void **state)
+{
+    static const int ranks[] = {1, 2, 3, 16, 64, 1000};
+    double total_s = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof ranks / sizeof ranks[0]; i++) {
+        sgs_fleet fleet = sgs_fleet_default(ranks[i]);
+        sgs_simulation sum = simulate(mixed, &fleet, &total_s);
+        assert_true(sum.makespan_s * ranks[i] >= total_s * 0.999);
+        assert_true(sum.efficiency <= 1.001);
+        assert_true(sum.blocks >= (ranks[i] > 1 ? 2 : 1));
+    }
+}
+
+static void few_ranks_lose_little(void **state)
+{
+    double total_s = 0;
+    (void)state;
+
+    for (int ranks = 1; ranks <= 8; ranks *= 2) {
+        sgs_fleet fleet = sgs_fleet_default(ranks);
+        sgs_simulation sum = simulate(million, &fleet, &total_s);
+        assert_true(sum.makespan_s <= 1.02 * total_s / ranks + 1);
+    }
+}
+
+/* As many blocks as trainers could take would keep a single master busy for longer than the work lasts. */
+static void blocks_grow_with_the_ranks(void **state)
+{
+    double total_s = 0;
+    (void)state;
+
+    for (int ranks = 1000; ranks <= 100000; ranks *= 10) {
+        sgs_fleet fleet = sgs_fleet_default(ranks);
+        sgs_simulation sum = simulate(million, &fleet, &total_s);
+        assert_true(sum.makespan_s <= 1.2 * total_s / ranks + 1);
+    }
+}
+
+static void failures_cost_time_and_nothing_else(void **state)
+{
+    double total_s = 0;
+    sgs_fleet fleet = sgs_fleet_default(16);
+    (void)state;
+
+    sgs_simulation calm = simulate(million, &fleet, &total_s);
+    fleet.failure_gap_s = 16 * calm.makespan_s / 10;
+    fleet.restart_s = 1;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        fleet.seed = seed;
+        sgs_simulation rough = simulate(million, &fleet, &total_s);
+        sgs_simulation again = simulate(million, &fleet, &total_s);
+        assert_true(memcmp(&rough, &again, sizeof rough) == 0);
+        assert_true(rough.failures > 0);
+        assert_true(rough.makespan_s > calm.makespan_s);
+    }
+}
+
+static void a_master_alone_is_refused(void **state)
+{
+    sgs_fleet fleet = {.ranks = 1, .dedicated = true};
+    sgs_grid *grid = NULL;
+    sgs_sched *sched = NULL;
+    sgs_simulation sum;
+    sgs_speed speed = sgs_speed_default();
+    (void)state;
+
+    assert_int_equal(sgs_grid_parse(mixed, strlen(mixed), "test", &grid, NULL), SGS_OK);
+    assert_int_equal(sgs_sched_create(grid, 1, &speed, &sched, NULL), SGS_OK);
+    assert_int_equal(sgs_sched_start(sched, NULL), SGS_OK);
+    assert_int_equal(sgs_sched_simulate(sched, &fleet, &sum, NULL), SGS_ERANGE);
+    sgs_sched_destroy(sched);
+    sgs_grid_destroy(grid);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_faster_than_possible),    cmocka_unit_test(few_ranks_lose_little),
+        cmocka_unit_test(blocks_grow_with_the_ranks), cmocka_unit_test(failures_cost_time_and_nothing_else),
+        cmocka_unit_test(a_master_alone_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
