@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis import theory
 from analysis.predictions import PREDICTIONS
 from analysis.verdict import (FAIL, Verdict, at_most, judge_predictions, judge_runs, not_converged, not_done,
                               not_tested)
@@ -24,7 +25,9 @@ TOL_LIMIT = 4e-6
 def judge_all(evidence):
     """The verdicts, in the order in which they are printed."""
     checks = (converges, full_batch_aligned, full_batch_dense, sparse, forgets_start, relu_sharper, linear_equal)
-    predictions = [_for_fixed_seeds(one) for one in PREDICTIONS] if evidence.precision else PREDICTIONS
+    predictions = PREDICTIONS + theory.PREDICTIONS
+    if evidence.precision:
+        predictions = [_for_fixed_seeds(one) for one in predictions]
     return [check(evidence) for check in checks] + judge_predictions(predictions, evidence)
 
 

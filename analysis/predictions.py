@@ -11,23 +11,12 @@ To add one, write a function of the evidence (analysis/evidence.py) and append a
     exact             returns a Verdict, made by judge_runs of analysis/verdict.py as in analysis/claims.py
 """
 
-from dataclasses import dataclass
-from typing import Callable
-
 import numpy as np
 
 from analysis.intervals import resampling, seed_means
+from analysis.prediction import Prediction
 from analysis.rows import bootstrap_row, contrast_row, mean_row, median, proportion_row
 from analysis.verdict import not_done, words
-
-
-@dataclass(frozen=True)
-class Prediction:
-    name: str
-    kind: str  # "exact", "derived" or "fitted"
-    statement: str  # one line: what is compared with what, and the margin
-    derivation: str  # a few lines, remainder included
-    rows: Callable
 
 
 def walk_rate(eps):
