@@ -197,7 +197,12 @@ static sgs_status settle(attempt *a, sgs_error *err)
         status = outwait(a, &old, err);
     if (status != SGS_OK || a->again)
         return status;
-    return granted == GRANTED ? sgs_owner_write(a->fd, a->self, err) : replace_file(a, err);
+    if (granted != GRANTED)
+        return replace_file(a, err);
+    status = sgs_owner_write(a->fd, a->self, err);
+    if (status != SGS_OK)
+        (void)unlink(a->path); /* ours, and of no use to anybody */
+    return status;
 }
 
 static sgs_status take_file(attempt *a, sgs_error *err)

@@ -113,8 +113,9 @@ sgs_status sgs_store_open_file(sgs_store *store, hid_t access, sgs_error *err)
 {
     unsigned flags = store->mode == SGS_STORE_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY;
     store->file = access < 0 ? H5I_INVALID_HID : H5Fopen(store->path, flags, access);
+    /* with MPI rank 0 has looked into the file before: then it is not the file that is wrong */
     if (store->file < 0)
-        return sgs_hdf5_fail(err, SGS_EDAMAGED, "cannot open %s", store->path);
+        return sgs_hdf5_fail(err, store->comm == MPI_COMM_NULL ? SGS_EDAMAGED : SGS_EIO, "cannot open %s", store->path);
     return SGS_OK;
 }
 
