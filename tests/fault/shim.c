@@ -4,14 +4,13 @@
  * library. So every call site of ours is covered, new ones too, and the program that is tested is the one that is
  * used. "lib" calls are the others, and count only on files whose name has SGDSWEEP_SHIM_PATH in it.
  *
- *   SGDSWEEP_SHIM         "WHO CLASS N TIMES ERRNO": own or lib; a class below; the N-th such call and TIMES - 1 after it
- *                         fail, with an errno; ERRNO -1: the process is killed there
- *   SGDSWEEP_SHIM_RANK    on this rank only
- *   SGDSWEEP_SHIM_PATH    part of a file name, or with $ behind it its end; for own calls with a file name or descriptor too
- *   SGDSWEEP_SHIM_REPORT  file to append to: "fired FUNCTION SITE", and at the end of a process "calls CLASS COUNT" and
- *                         "leak SITE": blocks that own calls got and nobody freed
- *   SGDSWEEP_SHIM_TRACE   file to append to: every write to files of that name, as struct trace and the bytes
- *   SGDSWEEP_SHIM_CLOCK   "N S": own calls see the calendar S seconds back from the N-th look on
+ *   SGDSWEEP_SHIM         "WHO CLASS N TIMES ERRNO": own or lib; a class below; the N-th such call and TIMES - 1 after
+ * it fail, with an errno; ERRNO -1: the process is killed there SGDSWEEP_SHIM_RANK    on this rank only
+ *   SGDSWEEP_SHIM_PATH    part of a file name, or with $ behind it its end; for own calls with a file name or
+ * descriptor too SGDSWEEP_SHIM_REPORT  file to append to: "fired FUNCTION SITE", and at the end of a process "calls
+ * CLASS COUNT" and "leak SITE": blocks that own calls got and nobody freed SGDSWEEP_SHIM_TRACE   file to append to:
+ * every write to files of that name, as struct trace and the bytes SGDSWEEP_SHIM_CLOCK   "N S": own calls see the
+ * calendar S seconds back from the N-th look on
  *
  * The state is plain atomics: threads may race for a count, which only moves the failure by a call. */
 #include <dirent.h>
@@ -40,8 +39,8 @@
 
 enum class { OPEN, READ, WRITE, SYNC, CLOSE, LINK, SPACE, STAT, STDIO, MEMORY, PROCESS, HDF5, MPI, CLASSES };
 
-static const char *const class_names[CLASSES] = {"open",  "read",   "write",   "sync", "close", "link", "space",
-                                                 "stat", "stdio", "memory", "process", "hdf5", "mpi"};
+static const char *const class_names[CLASSES] = {"open", "read",  "write",  "sync",    "close", "link", "space",
+                                                 "stat", "stdio", "memory", "process", "hdf5",  "mpi"};
 
 static struct {
     bool ready, armed, own;
@@ -142,7 +141,7 @@ static bool fails_at(enum class class, const char *name, const void *caller, int
     if (!config.ready || (!own && (!file || !config.path)))
         return false;
     if (own)
-        calls[class] ++;
+        calls[class]++;
     if (!config.armed || own != config.own || (int)class != config.class || (file && !path_matches(fd, path)))
         return false;
     long now = ++seen;
@@ -244,8 +243,8 @@ WRAP(MPI, int, MPI_Recv, MPI_ERR_OTHER, -1, NULL,
 WRAP(MPI, int, MPI_Send, MPI_ERR_OTHER, -1, NULL,
      (const void *bytes, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm),
      (bytes, count, type, to, tag, comm))
-WRAP(MPI, int, MPI_Bcast, MPI_ERR_OTHER, -1, NULL,
-     (void *bytes, int count, MPI_Datatype type, int root, MPI_Comm comm), (bytes, count, type, root, comm))
+WRAP(MPI, int, MPI_Bcast, MPI_ERR_OTHER, -1, NULL, (void *bytes, int count, MPI_Datatype type, int root, MPI_Comm comm),
+     (bytes, count, type, root, comm))
 WRAP(MPI, int, MPI_Allreduce, MPI_ERR_OTHER, -1, NULL,
      (const void *bytes, void *result, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm),
      (bytes, result, count, type, op, comm))
@@ -292,7 +291,8 @@ int fclose(FILE *file)
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
 
-/* ---- writing, and the trace of it --------------------------------------------------------------------------------- */
+/* ---- writing, and the trace of it ---------------------------------------------------------------------------------
+ */
 
 static void note(int fd, const void *bytes, size_t size, int64_t offset)
 {

@@ -30,10 +30,9 @@ record: {steps: [0, 3], measures: norm}
 CLASSES = {
     "open": (errno.EACCES, None), "read": (errno.EIO, None), "write": (errno.ENOSPC, None), "sync": (errno.EIO, None),
     "close": (errno.EIO, None), "link": (errno.EIO, None), "space": (errno.ENOSPC, None), "stat": (errno.EIO, None),
-    "process": (errno.EAGAIN, None), "stdio": (errno.ENOSPC, 10), "memory": (errno.ENOMEM, 30), "hdf5": (errno.EIO, 30),
-    "mpi": (errno.EIO, 12)}
+    "process": (errno.EAGAIN, None), "stdio": (errno.ENOSPC, 6), "memory": (errno.ENOMEM, 16), "hdf5": (errno.EIO, 16),
+    "mpi": (errno.EIO, 5)}
 SAYS_WHY = ("open", "write", "sync", "space")  # whose reason is the system's and reaches the user
-FEW = 6  # sites a class, where every injection starts MPI on two ranks
 
 
 class Outcome:
@@ -70,12 +69,13 @@ class InjectionTest(FaultTest):
         return ["run", self.path("grid.yaml"), "-o", self.path("a.h5"), "--progress", "none"]
 
     def judge(self, name, what, outcome):
-        """What a failing call may do, and what it must leave behind."""
+        """What a failing call may do, and what it must leave behind. Exit code 3 only where HDF5 itself is made to
+        fail: what it does not say cannot be told from damage."""
         place = f"SGDSWEEP_SHIM='{what}': {outcome.fired}\n{outcome.text}"
         self.codes[outcome.code] += 1
         if os.environ.get("SGDSWEEP_TEST_SHOW"):
             print(outcome.code, what, outcome.fired, outcome.errors)
-        self.assertIn(outcome.code, (0, 1, 3), place)
+        self.assertIn(outcome.code, (0, 1, 3) if name == "hdf5" else (0, 1), place)
         self.assertEqual(len(outcome.errors), int(outcome.code != 0), place)
         if outcome.code == 1 and name in SAYS_WHY:
             self.assertIn(os.strerror(CLASSES[name][0]), outcome.errors[0], place)
@@ -140,11 +140,11 @@ class InjectionTest(FaultTest):
         self.try_classes(half=False)
 
     def test_own_calls_of_a_resumed_sweep(self):
-        self.try_classes(half=True, most=None if FULL else 8)
+        self.try_classes(half=True, most=None if FULL else 4)
 
     def test_own_calls_of_one_rank_of_two(self):
-        for rank in (0, 1):
-            self.try_classes(half=self.chance.random() < 0.5, most=None if FULL else FEW // 2, ranks=2, rank=rank)
+        for rank in (0, 1) if FULL else (self.chance.randrange(2),):
+            self.try_classes(half=self.chance.random() < 0.5, most=None if FULL else 3, ranks=2, rank=rank)
 
     def test_io_inside_of_libraries(self):
         """From the n-th call on a disk that takes nothing more, or gives nothing more, under HDF5 and MPI-IO."""
