@@ -8,8 +8,8 @@
 /* No automatic printing of error stacks; call before the first HDF5 call of a public function that opens or creates. */
 void sgs_hdf5_quiet(void);
 
-/* Explain and fail: the formatted text, then the deepest useful message of HDF5's error stack, which is cleared. Where that
- * is the system's, SGS_EDAMAGED becomes SGS_EIO. */
+/* Explain and fail: the formatted text, then the deepest useful message of HDF5's error stack, which is cleared. Where
+ * that is the system's, SGS_EDAMAGED becomes SGS_EIO. */
 sgs_status sgs_hdf5_fail(sgs_error *err, sgs_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

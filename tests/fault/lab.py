@@ -171,10 +171,11 @@ class FaultTest(unittest.TestCase):
         process.wait()
 
     def start_with_shim(self, ranks, *arguments, shim, **more):
-        """With tests/fault/shim.c preloaded; `shim` and, as SGDSWEEP_SHIM_..., `more` are what it reads. The shim is not
-        for mpirun itself."""
+        """With tests/fault/shim.c preloaded, but not into mpirun; `shim` and, as SGDSWEEP_SHIM_..., `more` are what
+        it reads."""
         env = {f"SGDSWEEP_SHIM_{name.upper()}": str(value) for name, value in more.items() if value is not None}
-        env |= {"LD_PRELOAD": SHIM, "SGDSWEEP_SHIM_REPORT": self.path("report")} | ({"SGDSWEEP_SHIM": shim} if shim else {})
+        env |= {"LD_PRELOAD": SHIM, "SGDSWEEP_SHIM_REPORT": self.path("report")}
+        env |= {"SGDSWEEP_SHIM": shim} if shim else {}
         if not ranks:
             return self.start(0, *arguments, env=env)
         command = self.command(ranks, *arguments)
