@@ -249,11 +249,13 @@ static sgs_status fit_trainer(struct crew *crew, sgs_error *err)
     if (!sgs_grid_run(crew->setup.grid, crew->tasks[0].block.first, &shape, &stop))
         return sgs_fail(err, SGS_EFAIL, "run %" PRId64 " was handed out but is skipped", crew->tasks[0].block.first);
     sgs_status status = sgs_trainer_create(&shape, runs, &crew->trainer, err);
+    if (crew->trainer_strip != crew->tasks[0].strip) {
+        crew->strip_s = 0;
+        crew->strip_steps = 0;
+    }
     crew->trainer_strip = crew->tasks[0].strip;
     crew->trainer_runs = runs;
     crew->slice_steps = 64;
-    crew->strip_s = 0;
-    crew->strip_steps = 0;
     return status;
 }
 

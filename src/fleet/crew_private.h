@@ -19,7 +19,7 @@ struct crew {
     double now_s;   /* when the present slice began */
     double spent_s; /* training since the last block was told */
     int64_t spent_steps, all_steps;
-    double strip_s; /* training and writing with the present trainer, and its steps */
+    double strip_s; /* training and writing in the present strip, and steps */
     int64_t strip_steps;
     double save_due_s;   /* INFINITY: nothing in hand could be old enough */
     bool file_there;     /* this rank has a state file */

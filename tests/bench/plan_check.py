@@ -3,9 +3,10 @@
 
     python3 tests/bench/plan_check.py [--rounds 5] [--ranks 1,2] [--at-most 1.2] [--program FILE] [GRID ...]
 
-For each grid and number of ranks, in turns: plan, which measures the machine, then run. Prints planned and real makespan
-(from the start of training to the last block in the file) with their ratio, its median, and how many cells with more
-than a second of work were predicted within a factor of 1.5. Exit 1 if a median ratio is off by more than --at-most.
+For each grid and number of ranks, in turns: plan, which measures the machine, then run. Prints planned and real
+makespan (from the start of training to the last block in the file) with their ratio, its median, and how many cells
+with more than a second of work were predicted within a factor of 1.5. Exit 1 if a median ratio is off by more than
+--at-most.
 Without GRID three grids of some seconds: all samplings; runs that differ by six orders of magnitude; one seed."""
 import argparse
 import datetime

@@ -28,7 +28,8 @@ GRIDS = {
                          "activation: [linear, relu]\nseed: {first: 1, count: 250000000}\n",
 }
 # A block for each of thousands of strips.
-SMALL_BLOCKS = ("dimension: {linear: [2, 400], points: 399}\nbatch_size: [1, 2, 3, n-1, n]\nactivation: [linear, relu]\n"
+SMALL_BLOCKS = ("dimension: {linear: [2, 400], points: 399}\nbatch_size: [1, 2, 3, n-1, n]\n"
+                "activation: [linear, relu]\n"
                 "step_size: {scaled_by_batch: 0.4}\nseed: [1, 2]\nstop: {max_steps: 50}\n")
 
 
@@ -45,8 +46,8 @@ def request_us(program, folder):
     environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", TMPDIR=folder,
                        OMPI_MCA_mpi_yield_when_idle="1")
     subprocess.run(["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "2", program, "run",
-                    write(folder, "small.yaml", SMALL_BLOCKS), "-o", out, "--progress", "none", "--master", "dedicated"],
-                   check=True, env=environment, capture_output=True)
+                    write(folder, "small.yaml", SMALL_BLOCKS), "-o", out, "--progress", "none", "--master",
+                    "dedicated"], check=True, env=environment, capture_output=True)
     with open(out + ".log", encoding="utf-8") as log:
         master = next(e for e in map(json.loads, log) if e.get("event") == "master")
     return 2e6 * master["seconds"] / master["messages"], master["messages"]
