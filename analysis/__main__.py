@@ -55,7 +55,8 @@ def _claims(options):
         claims = [verdict.as_dict() for verdict in verdicts]
         print(json.dumps(_plain({"rows": rows, "cells": cells, "claims": claims})))
     else:
-        tables = ["\n".join([format_rows(rows), *evidence.precision])] + ([format_cells(cells)] if options.cells else [])
+        tables = ["\n".join([format_rows(rows), *evidence.precision])]
+        tables += [format_cells(cells)] if options.cells else []
         print("\n\n".join([*tables, format_verdicts(verdicts)]))
     return int(failed(verdicts))
 

@@ -74,7 +74,8 @@ def precision_words(sweep):
     used = sweep["seeds_used"].values[sweep["precision"].values > 0]
     span = f" with {used.min()} to {used.max()} seeds" if used.size else ""
     fits = np.broadcast_to((sweep["batch_size"] > 0).values[..., np.newaxis], sweep["precision"].shape)
-    return [f"Seeds were added cell by cell until a precision was reached: in {reached} of {int(fits.sum())} cells{span},",
+    return [f"Seeds were added cell by cell until a precision was reached: in {reached} of {int(fits.sum())} cells"
+            f"{span},",
             f"in {missed} not at the last look either. Other intervals do not know of that; estimate_low and",
             "estimate_high in the file do."]
 

@@ -23,8 +23,8 @@ def norm2_bound(eps):
     """The largest N that a start with N <= 1 can reach without repeats, for eps <= 1/2.
 
     A step takes N to c^2 (N - S_B) + ce^2 S_B = N + (2 e - 2 eps N + e^2) S_B + (eps^2 N - 2 e eps) S_B^2 for whatever
-    0 <= S_B <= N. [0, M] is a trap if that is at most M for all N <= M; the smallest such M >= 1 is returned, found on a
-    grid of spacing 1/2000 and raised by 1/500, more than the map changes between two points of the grid.
+    0 <= S_B <= N. [0, M] is a trap if that is at most M for all N <= M; the smallest such M >= 1 is returned, found on
+    a grid of spacing 1/2000 and raised by 1/500, more than the map changes between two points of the grid.
     """
     norm2 = np.linspace(0.0, 2.0, 4001)[:, np.newaxis]
     inside = norm2 * np.linspace(0.0, 1.0, 801)
@@ -189,8 +189,8 @@ def walk_drift(evidence):
 def decay_rate(n, b, eps):
     """The rate at which a lost point dies: -E d log |a_j| per step near the limit, where one point i has N = S = 1.
 
-    Of i and j alone, i in: j is multiplied by c = 1 - eps; j in: by ce = 1 + eps, and i stays; both or none: nothing. So
-    the rate is P (-ln(1 - eps) - ln(1 + eps)) = P l(eps), P = b (n - b) / (n (n - 1)): the clock k of the walk is the
+    Of i and j alone, i in: j is multiplied by c = 1 - eps; j in: by ce = 1 + eps, and i stays; both or none: nothing.
+    So the rate is P (-ln(1 - eps) - ln(1 + eps)) = P l(eps), P = b (n - b) / (n (n - 1)): the clock k of the walk is the
     transverse Lyapunov exponent at the limit, exactly.
     """
     return b * (n - b) / (n * (n - 1.0)) * -math.log1p(-eps**2)
@@ -245,8 +245,8 @@ def shuffled_pair(evidence):
 def _rank_rows(evidence, sampling, quantity, value, fits):
     """A row per activation and dimension: the mean over all converged runs of a seed, then over seeds."""
     rows = []
-    scope = (evidence.once & evidence.has("sampling", sampling) & evidence.ended("converged") & (evidence.b < evidence.n)
-             & (evidence.n >= 16) & fits)
+    scope = (evidence.once & evidence.has("sampling", sampling) & evidence.ended("converged")
+             & (evidence.b < evidence.n) & (evidence.n >= 16) & fits)
     if evidence.distribution == "ones" or not scope.any():
         return "no such runs"
     values = np.where(scope, value(evidence), np.nan)
@@ -291,20 +291,21 @@ PREDICTIONS = [
     Prediction(
         "walk: moves", "derived",
         "b < n, without replacement: log |a_i/a_j| moves with probability 2 b (n-b) / (n (n-1)), within a fifth",
-        "Exactly one of two points is in a uniform subset of b of n. No remainder; the margin is what a sweep can tell.",
+        "Exactly one of two points is in a uniform subset of b of n. No remainder; the margin is what a sweep can "
+        "tell.",
         walk_moves),
     Prediction(
         "walk: second moment", "derived",
         "b < n, without replacement: E D^2 = P (E[ln^2(ce/c) | i in, j out] + E[ln^2(ce/c) | j in, i out]), within 5 %",
-        "Given that exactly one of i and j is in and the rest of the batch, each is in with probability 1/2, so the sums "
-        "of D^2 and of its prediction differ by a martingale. No remainder; the margin is what a sweep can tell.",
+        "Given that exactly one of i and j is in and the rest of the batch, each is in with probability 1/2, so the "
+        "sums of D^2 and of its prediction differ by a martingale. No remainder; the margin is what a sweep can tell.",
         walk_second_moment),
     Prediction(
         "walk: drift", "derived",
         "b < n, without replacement: E D = P (E[ln(ce/c) | i in] - E[ln(ce/c) | j in]), outward, within a tenth of the "
         "root mean square of D",
-        "As for the second moment. With L(x) = ln(1 + e / (1 - eps x)) increasing, D is L(p_i + rest) or -L(p_j + rest): "
-        "the larger point gains P eps^2 (p_i - p_j) a step to lowest order.",
+        "As for the second moment. With L(x) = ln(1 + e / (1 - eps x)) increasing, D is L(p_i + rest) or -L(p_j + rest):"
+        " the larger point gains P eps^2 (p_i - p_j) a step to lowest order.",
         walk_drift),
     Prediction(
         "death of the loser", "derived",
@@ -313,20 +314,20 @@ PREDICTIONS = [
     Prediction(
         "equal starts", "derived",
         "from `ones` every point wins with the same probability: half of the points half of the time, within 0.08",
-        "Points are exchangeable at the start and batches are drawn symmetrically, so the law of the winner is uniform. "
-        "No remainder; the margin is what a sweep can tell. (Not for cyclic, whose order tells points apart.)",
+        "Points are exchangeable at the start and batches are drawn symmetrically, so the law of the winner is uniform."
+        " No remainder; the margin is what a sweep can tell. (Not for cyclic, whose order tells points apart.)",
         equal_starts),
     Prediction(
         "shuffled pair", "derived",
         "n = 2, b = 1, linear, shuffle, eps <= 0.2: the larger start wins but with probability below 2 eps",
-        "In an epoch both points are drawn once: D = L(p_1) - L(p_2'), outward by eps^2 (p_1 - p_2) at N = 1, while its "
-        "noise, from the order of the two, is O(eps^3). So r' = eps^2 tanh r with a noise that can turn only starts of "
+        "In an epoch both points are drawn once: D = L(p_1) - L(p_2'), outward by eps^2 (p_1 - p_2) at N = 1, while "
+        "its noise, from the order of the two, is O(eps^3). So r' = eps^2 tanh r with a noise that can turn only starts of "
         "|r| = O(eps): the density of r at 0 is 1/pi, and starts of |r| < pi eps have probability 2 eps.",
         shuffled_pair),
     Prediction(
         "rank of the winner", "fitted",
-        "b < n, without replacement, n >= 16: (winner_rank - 1) / (active_init - 1), the share of the other active points "
-        "that started larger than the winner, mean over runs",
+        "b < n, without replacement, n >= 16: (winner_rank - 1) / (active_init - 1), the share of the other active "
+        "points that started larger than the winner, mean over runs",
         "No derivation for n > 2. Were a point to win in proportion to |a_i(0)| it would be 1 - 1/sqrt(2) = 0.293, in "
         "proportion to a_i(0)^2 0.182; 1/2 if starts did not matter; for n = 2 the martingale gives 1/4, the "
         "chance that the smaller one wins.",

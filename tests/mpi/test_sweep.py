@@ -79,7 +79,8 @@ class SweepTest(SweepScene):
         """All samplings from any number of ranks; what is recorded changes no result."""
         grid = SMALL + "sampling: [with_replacement, cyclic, shuffle, without_replacement]\n"
         expected = self.sweep(self.grid(grid), "plain.h5", 2)
-        for more in ("record: ladder\nwalk: {bins: 8}\n", "record: {steps: [0, 1, 10, 100]}\nweights: record\n", "weights: final\n"):
+        for more in ("record: ladder\nwalk: {bins: 8}\n", "record: {steps: [0, 1, 10, 100]}\nweights: record\n",
+                     "weights: final\n"):
             files = []
             for ranks in (1, 2, 3):
                 files.append(f"{ranks}.h5")
@@ -141,7 +142,7 @@ class SweepTest(SweepScene):
         self.assertEqual(trained, status["runs"] - status["skipped"])  # none twice
 
     def test_stopped_with_records(self):
-        """A file that was stopped and resumed is the undisturbed one to the byte, records, weights and walks included."""
+        """A file that was stopped and resumed is the undisturbed one, byte by byte, with records, weights, walks."""
         grid = self.grid(LONG % 60 + "record: {until: 10000, measures: [max_share, selected]}\nweights: record\n"
                          "walk: {bins: 8}\n")
         process = self.start(2, "run", grid, "-o", self.path("a.h5"))
