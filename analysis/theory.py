@@ -190,8 +190,8 @@ def decay_rate(n, b, eps):
     """The rate at which a lost point dies: -E d log |a_j| per step near the limit, where one point i has N = S = 1.
 
     Of i and j alone, i in: j is multiplied by c = 1 - eps; j in: by ce = 1 + eps, and i stays; both or none: nothing.
-    So the rate is P (-ln(1 - eps) - ln(1 + eps)) = P l(eps), P = b (n - b) / (n (n - 1)): the clock k of the walk is the
-    transverse Lyapunov exponent at the limit, exactly.
+    So the rate is P (-ln(1 - eps) - ln(1 + eps)) = P l(eps), P = b (n - b) / (n (n - 1)): the clock k of the walk is
+    the transverse Lyapunov exponent at the limit, exactly.
     """
     return b * (n - b) / (n * (n - 1.0)) * -math.log1p(-eps**2)
 
@@ -304,8 +304,8 @@ PREDICTIONS = [
         "walk: drift", "derived",
         "b < n, without replacement: E D = P (E[ln(ce/c) | i in] - E[ln(ce/c) | j in]), outward, within a tenth of the "
         "root mean square of D",
-        "As for the second moment. With L(x) = ln(1 + e / (1 - eps x)) increasing, D is L(p_i + rest) or -L(p_j + rest):"
-        " the larger point gains P eps^2 (p_i - p_j) a step to lowest order.",
+        "As for the second moment. With L(x) = ln(1 + e / (1 - eps x)) increasing, D is L(p_i + rest) or "
+        "-L(p_j + rest): the larger point gains P eps^2 (p_i - p_j) a step to lowest order.",
         walk_drift),
     Prediction(
         "death of the loser", "derived",
@@ -321,8 +321,8 @@ PREDICTIONS = [
         "shuffled pair", "derived",
         "n = 2, b = 1, linear, shuffle, eps <= 0.2: the larger start wins but with probability below 2 eps",
         "In an epoch both points are drawn once: D = L(p_1) - L(p_2'), outward by eps^2 (p_1 - p_2) at N = 1, while "
-        "its noise, from the order of the two, is O(eps^3). So r' = eps^2 tanh r with a noise that can turn only starts of "
-        "|r| = O(eps): the density of r at 0 is 1/pi, and starts of |r| < pi eps have probability 2 eps.",
+        "its noise, from the order of the two, is O(eps^3). So r' = eps^2 tanh r with a noise that can turn only "
+        "starts of |r| = O(eps): the density of r at 0 is 1/pi, and starts of |r| < pi eps have probability 2 eps.",
         shuffled_pair),
     Prediction(
         "rank of the winner", "fitted",
