@@ -1,10 +1,11 @@
 """Two points exactly: n = d = 2, linear, b = 1 without replacement as a Markov operator, solved on a grid.
 
 A step draws one of the two points with probability 1/2 and maps (r, N) to one of two values, r = log |a_1 / a_2| and
-N = ||w||^2; no approximation in eps. With the operator M of linear interpolation between grid points, the probability h
-that point 1 wins solves h = M h with h = 1 for r > R and 0 for r < -R, and the mean of a function f after t steps is
-M^t f. N has a grid from below the start's to above the edge of the trap (analysis/theory.py), where it is held. Interpolation acts like a diffusion of variance at most spacing^2 / 4 a step,
-which must be small beside the walk's own, eps^2.
+N = ||w||^2; no approximation in eps. With the operator M of linear interpolation between grid points, the probability
+h that point 1 wins solves h = M h with h = 1 for r > R and 0 for r < -R, and the mean of a function f after t steps
+is M^t f. N has a grid from below the start's to above the edge of the trap (analysis/theory.py), where it is held.
+Interpolation acts like a diffusion of variance at most spacing^2 / 4 a step, which must be small beside the walk's
+own, eps^2.
 """
 
 import numpy as np
