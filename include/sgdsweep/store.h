@@ -330,8 +330,8 @@ sgs_status sgs_lock_take(const char *path, sgs_lock **lock, char *notice, sgs_er
 /** Release and remove. Accepts NULL. */
 void sgs_lock_release(sgs_lock *lock);
 
-/** Remove what killed sweeps left beside the file: lock files of MPI-IO, half-made files of creations. By who holds
- * the lock; what cannot be removed does no harm. */
+/** Remove what killed sweeps left beside the file: lock files of MPI-IO, half-made files of creations and
+ * merges whose process is gone. By who holds the lock or merges; what cannot be removed does no harm. */
 void sgs_store_tidy(const char *path);
 
 #ifdef __cplusplus

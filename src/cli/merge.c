@@ -214,6 +214,7 @@ static sgs_status make_file(struct merge *merge, sgs_error *err)
     char *name = NULL;
     if (access(merge->out, F_OK) == 0)
         return sgs_fail(err, SGS_EEXIST, "%s exists already", merge->out);
+    sgs_store_tidy(merge->out);
     if (asprintf(&name, "%s.merge-%ld", merge->out, (long)getpid()) < 0)
         return sgs_fail(err, SGS_ENOMEM, "merging into %s", merge->out);
     sgs_status status = sgs_store_create(name, merge->grid, merge->allow_size, err);

@@ -37,6 +37,18 @@ static bool is_dead_creation(const char *tail)
     return false;
 }
 
+/* ".merge-PID", its log and its half-made files, of a merge whose process is gone. Its inputs have all that was in it.
+ */
+static bool is_dead_merge(const char *tail)
+{
+    static const char kind[] = ".merge-";
+    char *end = NULL;
+    if (strncmp(tail, kind, strlen(kind)) != 0)
+        return false;
+    long pid = strtol(tail + strlen(kind), &end, 10);
+    return pid > 0 && (*end == '\0' || *end == '.') && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 void sgs_store_tidy(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -44,7 +56,7 @@ void sgs_store_tidy(const char *path)
     DIR *dir = folder ? opendir(folder) : NULL;
     for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         const char *tail = strncmp(entry->d_name, name, strlen(name)) == 0 ? entry->d_name + strlen(name) : "";
-        if (!is_mpi_lock(tail) && !is_dead_creation(tail))
+        if (!is_mpi_lock(tail) && !is_dead_creation(tail) && !is_dead_merge(tail))
             continue;
         if (asprintf(&whole, "%s/%s", folder, entry->d_name) >= 0) {
             (void)unlink(whole);

@@ -382,6 +382,10 @@ sgs_status sgs_trainer_advance(sgs_trainer *trainer, const sgs_feed *feed, int64
             break;
         advance_once(trainer, feed, most - (trainer->clock - first));
     }
+    if (!status && trainer->busy == 0 && !dry) { /* all lanes ended between boundaries: 0 is to mean that all is done */
+        trainer->phase = 0;
+        status = refill(trainer, feed, &dry, err);
+    }
     *busy = trainer->busy;
     return status;
 }

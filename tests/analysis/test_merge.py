@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+import time
 import unittest
 
 import h5py
@@ -276,6 +277,28 @@ class Merge(ProgramTest):
         self.assertIn("seed", self.program("merge", "-o", self.path("no.h5"), whole, other, code=2).stderr)
         self.assertIn("seed: until", self.program("run", self.path("whole.yaml"), "-o", self.path("no.h5"), "--shard",
                                                   "1/2", code=2).stderr)
+
+    # ---- killed
+
+    def test_killed(self):
+        """A merge killed at any moment leaves no output or a whole one; the next one clears what it left behind."""
+        chance = random.Random(SEED)
+        print(f"SGDSWEEP_TEST_SEED={SEED}")
+        parts = [self.made(f"part{k}", GRID, "--shard", f"{k}/5") for k in range(1, 6)]
+        wanted, _ = self.merge("wanted.h5", *parts)
+        killed = 0
+        for case in range(60 if FULL else 12):
+            out = self.path(f"{case}.h5")
+            merge = subprocess.Popen([PROGRAM, "merge", "-o", out, *parts], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0, 0.08))
+            merge.kill()
+            killed += merge.wait() != 0
+            if not out.exists():
+                self.merge(out.name, *parts)
+                self.assertEqual([name for name in os.listdir(self.folder) if ".merge-" in name], [])
+            self.assertEqual(out.read_bytes(), wanted.read_bytes())
+        self.assertGreater(killed, 0)
 
     # ---- refused
 

@@ -2,7 +2,6 @@
 import glob
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -45,7 +44,6 @@ class SweepScene(unittest.TestCase):
     def setUp(self):
         # Open MPI's session folders go to a short private path, so that what kills leave behind can be removed.
         self.folder = tempfile.mkdtemp(prefix="sgs")
-        self.shm_before = set(os.listdir("/dev/shm"))
         self.env = dict(os.environ, TMPDIR=self.folder, OMPI_ALLOW_RUN_AS_ROOT="1",
                         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_mpi_yield_when_idle="1",
                         OMPI_MCA_fbtl_posix_write_datasieving="0",
@@ -59,11 +57,6 @@ class SweepScene(unittest.TestCase):
             if process.poll() is None:
                 self.kill_all(process)
         shutil.rmtree(self.folder, ignore_errors=True)
-        for name in set(os.listdir("/dev/shm")) - self.shm_before:
-            # Segments of Open MPI name their process; only those whose process is gone are ours to remove.
-            owner = re.search(r"\.(\d+)$|_(\d+)$", name)
-            if name.startswith("vader_segment") and owner and not os.path.exists(f"/proc/{owner[1] or owner[2]}"):
-                os.unlink(os.path.join("/dev/shm", name))
 
     # ---- tools
 
