@@ -16,7 +16,7 @@ python_find || die "no Python with ${needed_python[*]}; set SGDSWEEP_PYTHON to o
 mpi_environment
 
 for grid in paper mechanism; do
-    mpirun -n "$(cores)" build/sgdsweep run "jobs/$grid.yaml" -o "build/$grid.h5" || die "jobs/$grid.yaml: exit code $?"
+    mpirun -n "$(cores)" build/sgdsweep run "jobs/$grid.yaml" --yes -o "build/$grid.h5" || die "jobs/$grid.yaml: exit code $?"
 done
 
 # draw GRID KIND [OPTIONS]: small enough for a README

@@ -53,7 +53,12 @@ parse() {
         shift
     done
     [[ -n $grid ]] || die 2 "the grid file is missing; $usage"
-    [[ -n $file ]] || file=${grid%.*}.h5
+    if [[ -z $file ]]; then
+        case ${grid##*/} in
+            ?*.*) file=${grid%.*}.h5 ;;
+            *) file=$grid.h5 ;;
+        esac
+    fi
     [[ $shards != *%* ]] || { at_once=%${shards#*%} && shards=${shards%%%*}; }
     [[ $shards =~ ^[0-9]+$ && $shards != 1 && $at_once =~ ^(%[1-9][0-9]*)?$ ]] || die 2 "--array: K from 2, or K%L"
     [[ $nodes =~ ^([1-9][0-9]*)?$ ]] || die 2 "--nodes '$nodes' is not a number"

@@ -64,9 +64,9 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
 /** Close datasets, file and property lists; before MPI_Finalize. Collective if opened so. Accepts NULL. */
 sgs_status sgs_store_close(sgs_store *store, sgs_error *err);
 
-/** Let go of a file after a failure, without HDF5's collective end: that writes the first bytes of the file again and,
- * where the disk of one rank does not take them, keeps the others waiting for ever (1.10.8). Nothing is lost by it:
- * what was written is in the file. Collective if opened so. Accepts NULL. */
+/** Let go of a file without HDF5's collective end, after a failure or once all is synced: that end writes the first
+ * bytes of the file again and, where the disk of one rank does not take them, keeps the others waiting for ever
+ * (1.10.8). Nothing is lost by it: what was written is in the file. Collective if opened so. Accepts NULL. */
 void sgs_store_abandon_coll(sgs_store *store);
 
 /** The grid that the file was made for (parsed from its canonical text). Borrowed. */

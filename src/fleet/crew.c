@@ -182,7 +182,9 @@ struct task *crew_task_of(struct crew *crew, int64_t run)
 {
     for (int i = 0; i < crew->count; i++) {
         struct task *task = &crew->tasks[i];
-        if (run >= task->block.first && run - task->block.first < task->block.count)
+        int64_t at = run - task->block.first;
+        /* a run that was given back, and came again in another block, belongs to that one */
+        if (at >= 0 && at < task->block.count && !task->runs[at].written)
             return task;
     }
     return NULL;

@@ -37,7 +37,7 @@ static struct task_run *run_of(struct crew *crew, const sgs_job *job)
 
 static bool is_wanted(const struct saving *saving, const struct task_run *run)
 {
-    return run->saved || run->since_s <= saving->before_s;
+    return run && (run->saved || run->since_s <= saving->before_s);
 }
 
 /* Does anything in the lanes need saving? */
@@ -122,7 +122,7 @@ static void note_saved(struct saving *saving, bool written)
     for (int lane = 0; lane < sgs_trainer_lanes(crew->trainer); lane++) {
         const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
         struct task_run *run = job ? run_of(crew, job) : NULL;
-        if (!run || !is_wanted(saving, run))
+        if (!is_wanted(saving, run))
             continue;
         run->saved = written ? run->adding : run->saved;
         run->adding = false;
@@ -162,8 +162,9 @@ static double next_due_s(struct crew *crew)
 
     for (int lane = 0; crew->trainer && lane < sgs_trainer_lanes(crew->trainer); lane++) {
         const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
-        if (job)
-            due_s = fmin(due_s, run_of(crew, job)->since_s + crew->setup.checkpoint_s);
+        const struct task_run *run = job ? run_of(crew, job) : NULL;
+        if (run)
+            due_s = fmin(due_s, run->since_s + crew->setup.checkpoint_s);
     }
     return due_s;
 }

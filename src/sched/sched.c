@@ -53,11 +53,9 @@ struct sgs_sched {
 static int64_t widest_row_bytes(const sgs_grid *grid)
 {
     int64_t widest = 0;
-    int64_t values = 0;
+    int64_t values = sgs_grid_gathered_values(grid);
     int64_t steps = sgs_grid_record_count(grid);
 
-    for (int measure = 0; measure < SGS_MEASURES; measure++)
-        values += sgs_grid_records(grid, (sgs_measure)measure) ? steps : 0;
     for (int64_t at = 0; sgs_grid_keeps_weights(grid) && at < sgs_grid_axis_size(grid, SGS_AXIS_DIMENSION); at++) {
         int64_t n = sgs_grid_samples(grid, at);
         widest = n > widest ? n : widest;

@@ -46,7 +46,8 @@ static bool is_dead_merge(const char *tail)
     if (strncmp(tail, kind, strlen(kind)) != 0)
         return false;
     long pid = strtol(tail + strlen(kind), &end, 10);
-    return pid > 0 && (*end == '\0' || *end == '.') && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    bool known = *end == '\0' || strcmp(end, ".log") == 0 || is_dead_creation(end);
+    return pid > 0 && known && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 void sgs_store_tidy(const char *path)

@@ -71,6 +71,8 @@ static sgs_status open_state(const char *path, sgs_state_name name, const sgs_gr
     if (!r->path)
         return sgs_fail(err, SGS_ENOMEM, "no memory for the name of a state file");
     r->fd = open(r->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (r->fd < 0 && errno == ENOENT) /* removed meanwhile, by whoever: its runs start over */
+        return sgs_fail(err, SGS_EDAMAGED, "%s: %s", r->path, strerror(errno));
     if (r->fd < 0 || fstat(r->fd, &info) != 0)
         return sgs_fail(err, SGS_EIO, "%s: %s", r->path, strerror(errno));
     if (!S_ISREG(info.st_mode))

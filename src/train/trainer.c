@@ -300,8 +300,10 @@ static sgs_status resume(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_error
     if (!solo->busy)
         return SGS_OK;
     void *state = malloc(sgs_trainer_state_bytes(tr));
-    if (!state)
+    if (!state) {
+        release(solo, 0);
         return sgs_fail(err, SGS_ENOMEM, "no memory for a saved run at n = %d", tr->shape.n);
+    }
     sgs_state_pack(solo, 0, state);
     release(solo, 0);
     tr->run[l].job.state = state;

@@ -5,6 +5,8 @@
 The expectation is always the undisturbed sweep: its digest, and the number of steps that it trained.
 """
 import ctypes
+import json
+import math
 import os
 import random
 import shutil
@@ -14,7 +16,7 @@ import unittest
 
 from sweep_scene import SEED, SweepScene
 
-# Runs of about ten million steps, some tenths of a second each when a rank trains them side by side.
+# Runs of some ten million steps.
 LONG = """
 activation: relu
 dimension: %d
@@ -26,8 +28,12 @@ RECORDS = "record: {until: 10000000, measures: [max_share, selected, norm]}\nwei
 
 
 class CheckpointTest(SweepScene):
-    def long(self, name="grid.yaml", dimension=64, eps=0.008, more=""):
-        return self.grid(LONG % (dimension, eps) + more, name)
+    def long(self, name="grid.yaml", seconds=1.5, more=""):
+        """A grid that takes so long on one core of this machine now, by `plan`; twice that where lanes stay empty."""
+        eps = 0.01
+        plan = self.program(0, "plan", self.grid(LONG % (64, eps), "measured.yaml"), "--json").stdout
+        eps *= math.sqrt(json.loads(plan)["core_seconds"] / seconds)  # time goes like 1 / eps^2
+        return self.grid(LONG % (64, eps) + more, name)
 
     def life(self, ranks, grid, file, *options, seconds=None, code=75, **more):
         """One life of a sweep; returns its process."""
@@ -130,7 +136,7 @@ class CheckpointTest(SweepScene):
 
     def test_interrupted_twice(self):
         """A stop that hangs, for a rank that does not answer, is cut short by a second INT; nothing is lost."""
-        grid = self.long(eps=0.016)
+        grid = self.long(seconds=0.6)
         process = self.start(2, "run", grid, "-o", self.path("a.h5"))
         self.wait_for(process, "a.h5")
         first, second = self.ranks_of(process)
@@ -170,6 +176,7 @@ class CheckpointTest(SweepScene):
     def test_a_rank_dies(self):
         """The job ends within seconds, says which rank it was, and resumes."""
         grid = self.long()
+        self.env.pop("OMPI_MCA_orte_execute_quiet", None)  # it is mpirun that says it
         process = self.start(3, "run", grid, "-o", self.path("a.h5"), "--checkpoint", "0.2")
         self.wait_for(process, "a.h5", "checkpoint", 2)
         os.kill(self.ranks_of(process)[1], signal.SIGKILL)
@@ -211,10 +218,10 @@ class CheckpointTest(SweepScene):
     # ---- states that are of no use
 
     def test_damaged_states(self):
-        grid = self.long(eps=0.016)
+        grid = self.long(seconds=0.6)
         expected = self.sweep(grid, "whole.h5")
         self.life(1, grid, "a.h5", seconds=0.4)
-        self.life(1, self.long("other.yaml", eps=0.015), "other.h5", seconds=0.4)
+        self.life(1, self.long("other.yaml", seconds=0.7), "other.h5", seconds=0.4)
         (state,) = self.states("a.h5")
         with open(os.path.join(self.path("a.h5") + ".ckpt", state), "rb") as file:
             good = file.read()
@@ -247,7 +254,7 @@ class CheckpointTest(SweepScene):
 
     def test_older_state_of_the_same_run(self):
         """Of two states of a run the one with more steps wins; both go when the sweep is complete."""
-        grid = self.long(eps=0.01)
+        grid = self.long(seconds=0.8)
         expected = self.sweep(grid, "whole.h5")
         self.life(1, grid, "a.h5", seconds=0.3)
         (first,) = self.states("a.h5")
@@ -268,7 +275,7 @@ class CheckpointTest(SweepScene):
 
     def test_bytes_are_bounded(self):
         """States of 1104 bytes, behind 64 of the file: none, or one, fits in."""
-        grid = self.long(eps=0.016)
+        grid = self.long(seconds=0.6)
         done = self.life(1, grid, "a.h5", "--checkpoint-max-bytes", "1k", seconds=0.4)
         stop = self.events("a.h5", "stop")[0]
         self.assertEqual(stop["saved_runs"], 0)
@@ -285,7 +292,7 @@ class CheckpointTest(SweepScene):
 
     def test_no_place_for_states(self):
         """A sweep whose states cannot be written stops all the same, says so, and starts its runs over."""
-        grid = self.long(eps=0.016)
+        grid = self.long()
         with open(self.path("a.h5.ckpt"), "w", encoding="ascii") as file:
             file.write("in the way")
         done = self.life(2, grid, "a.h5", "--checkpoint", "0.1", seconds=0.8)
