@@ -68,10 +68,12 @@ static void fail(struct master *master, sgs_status status, const sgs_error *text
 /* ---- handing out --------------------------------------------------------------------------------------------------
  */
 
+/* A block that broke elsewhere comes first, however long it is. The schedule knows it as handed out all the time. */
 static bool next_block(struct master *master, int rank, double max_seconds, struct order *order)
 {
     *order = (struct order){.kind = ORDER_BLOCK};
-    if (sgs_sched_next_near(master->sweep->sched, max_seconds, master->near[rank], &order->block)) {
+    if (retries_take(&master->retries, rank, master->trainers, &order->block) ||
+        sgs_sched_next_near(master->sweep->sched, max_seconds, master->near[rank], &order->block)) {
         master->near[rank] = order->block.first;
         order->predicted_s = sgs_sched_block_seconds(master->sweep->sched, order->block);
         return true;
@@ -155,6 +157,7 @@ static void count_done(struct master *master, int rank, const struct report *rep
 
     fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
     fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
+    retries_done(&master->retries, block);
     states_supersede(&sweep->states, block);
     if (sweep->until && master->status == SGS_OK)
         decide(master, report);
@@ -193,12 +196,12 @@ static bool is_disk_full(const sgs_error *text)
     return false;
 }
 
-/* A block broke for a reason of the machine: it is handed out again, but not for ever. */
+/* A block broke for a reason of the machine: it is handed out again, to another rank, but not for ever. */
 static void count_broken(struct master *master, int rank, const struct report *report, const sgs_error *text)
 {
     sgs_error error;
     struct sweep *sweep = master->sweep;
-    const int times = retries_count(&master->retries, report->block);
+    const int times = retries_broken(&master->retries, report->block, rank);
     json_t *fields = json_pack("{s:I, s:I, s:i, s:i, s:s}", "first", (json_int_t)report->block.first, "count",
                                (json_int_t)report->block.count, "rank", rank, "times", times, "text", text->text);
 
@@ -213,12 +216,10 @@ static void count_broken(struct master *master, int rank, const struct report *r
              sgs_fail(&error, (sgs_status)report->status, "%" PRId64 " blocks failed in a row; the last: %.800s",
                       master->broken_in_a_row, text->text),
              &error);
-    if (times > RETRIES_MAX) {
+    if (times > RETRIES_MAX)
         give_up(master, rank, report, text);
-        return;
-    }
-    fail(master, sgs_sched_return(sweep->sched, report->block, &error), &error);
-    answer_idle(master);
+    else
+        answer_idle(master);
 }
 
 static void count_returned(struct master *master, const struct report *report)

@@ -63,6 +63,19 @@ class RetryTest(FaultTest):
             self.assertEqual(len(self.events("a.h5", "broken")), 2)
             self.assertEqual(self.status("a.h5")["results_digest"], expected)
 
+    def test_one_rank_never_works(self):
+        """Each of its blocks is tried next by another, so none is given up however fast it breaks them."""
+        expected = self.sweep("many.yaml", "whole.h5")
+        for rank in (0, 1):
+            self.remove_sweep("a.h5")
+            done = self.finish(self.start_with_shim(3, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
+                                                    shim=f"lib write 1 1000000 {errno.EIO}", path="a.h5$", rank=rank))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            broken = [(event["rank"], event["times"]) for event in self.events("a.h5", "broken")]
+            self.assertLessEqual(set(broken), {(rank, 1)})  # none where the others were faster
+            self.assertEqual(self.events("a.h5", "failed"), [])
+            self.assertEqual(self.status("a.h5")["results_digest"], expected)
+
     def test_fail_fast(self):
         done = self.broken_sweep("many.yaml", 1, 1, "--fail-fast", code=1)
         self.assertEqual(done.stderr.count("sgdsweep: error: "), 1, done.stderr)
