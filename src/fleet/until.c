@@ -6,6 +6,7 @@
 /* Of every cell; missing is 0 where it is decided or skipped. */
 struct until {
     struct open_cell *cells;
+    int8_t *seen; /* [seeds] */
 };
 
 static int64_t seeds_of(const sgs_grid *grid)
@@ -18,10 +19,12 @@ sgs_status until_create(const sgs_grid *grid, struct until **until, sgs_error *e
     struct until *made = calloc(1, sizeof *made);
 
     *until = NULL;
-    if (made)
+    if (made) {
         made->cells = calloc((size_t)sgs_grid_cells(grid), sizeof *made->cells);
-    if (!made || !made->cells) {
-        free(made);
+        made->seen = malloc((size_t)seeds_of(grid));
+    }
+    if (!made || !made->cells || !made->seen) {
+        until_destroy(made);
         return sgs_fail(err, SGS_ENOMEM, "no memory for the decisions of %" PRId64 " cells", sgs_grid_cells(grid));
     }
     *until = made;
@@ -33,6 +36,7 @@ void until_destroy(struct until *until)
     if (!until)
         return;
     free(until->cells);
+    free(until->seen);
     free(until);
 }
 
@@ -162,15 +166,81 @@ sgs_status until_evidence(const sgs_grid *grid, sgs_block block, const sgs_resul
     return SGS_OK;
 }
 
-/* The next look: its runs are to do. */
+/* Runs of a cell that are in nobody's hand, as their checksums say: an earlier life, or another file, may have left
+ * some that are finished. */
+static sgs_status see(struct sweep *sweep, int64_t first, int64_t count, sgs_error *err)
+{
+    int8_t *seen = sweep->until->seen;
+    sgs_status status = sgs_store_read_status(sweep->store, first, count, seen, err);
+    bool any = false;
+
+    for (int64_t i = 0; i < count && status == SGS_OK; i++)
+        any = any || sgs_run_status_finished(seen[i]);
+    return any ? sgs_store_scan(sweep->store, first, count, seen, NULL, err) : status;
+}
+
+/* The end of the stretch of seen runs from `at` on that are finished, or are not, as the first of them. */
+static int64_t stretch_end(const int8_t *seen, int64_t at, int64_t count)
+{
+    int64_t end = at + 1;
+    while (end < count && sgs_run_status_finished(seen[end]) == sgs_run_status_finished(seen[at]))
+        end++;
+    return end;
+}
+
+/* Finished runs of the next look that are in the file already. */
+static sgs_status count_in(struct sweep *sweep, struct open_cell *open, sgs_block block, sgs_error *err)
+{
+    sgs_evidence evidence;
+    sgs_result *results = malloc((size_t)block.count * sizeof *results);
+
+    if (!results)
+        return sgs_fail(err, SGS_ENOMEM, "no memory to read %" PRId64 " runs", block.count);
+    sgs_status status = sgs_store_read(sweep->store, block.first, block.count, results, NULL, err);
+    if (status == SGS_OK)
+        status = until_evidence(sweep->grid, block, results, &evidence, err);
+    if (status == SGS_OK) {
+        sgs_evidence_join(&open->evidence, &evidence);
+        open->missing -= block.count;
+    }
+    free(results);
+    return status;
+}
+
+/* The next look: its runs are to do, as far as they are not there. */
 static sgs_status go_on(struct sweep *sweep, struct open_cell *open, sgs_error *err)
 {
     const sgs_until *rule = sgs_grid_until(sweep->grid);
-    int64_t from = rule->look[open->look];
+    const int64_t from = rule->look[open->look];
+    const int64_t count = rule->look[open->look + 1] - from;
+    const int64_t first = open->cell * seeds_of(sweep->grid) + from;
+    sgs_status status = see(sweep, first, count, err);
 
     open->look++;
-    open->missing = rule->look[open->look] - from;
-    return sgs_sched_extend(sweep->sched, open->cell * seeds_of(sweep->grid) + from, open->missing, err);
+    open->missing = count;
+    for (int64_t at = 0; at < count && status == SGS_OK;) {
+        int64_t end = stretch_end(sweep->until->seen, at, count);
+        if (sgs_run_status_finished(sweep->until->seen[at]))
+            status = count_in(sweep, open, (sgs_block){first + at, end - at}, err);
+        else
+            status = sgs_sched_extend(sweep->sched, first + at, end - at, err);
+        at = end;
+    }
+    return status;
+}
+
+/* Runs that are not needed say so; those that are there all the same stay. */
+static sgs_status mark_rest(struct sweep *sweep, int64_t first, int64_t count, sgs_error *err)
+{
+    sgs_status status = count > 0 ? see(sweep, first, count, err) : SGS_OK;
+
+    for (int64_t at = 0; at < count && status == SGS_OK;) {
+        int64_t end = stretch_end(sweep->until->seen, at, count);
+        if (!sgs_run_status_finished(sweep->until->seen[at]))
+            status = sgs_store_set_status(sweep->store, first + at, end - at, SGS_RUN_NOT_NEEDED, err);
+        at = end;
+    }
+    return status;
 }
 
 /* Enough, or it was the last look: the results are in the file, now what follows from them. */
@@ -178,11 +248,8 @@ static sgs_status close_cell(struct sweep *sweep, const struct open_cell *open, 
                              sgs_error *err)
 {
     int64_t seeds = seeds_of(sweep->grid);
-    int64_t first = open->cell * seeds + decision->seeds;
-    sgs_status status = SGS_OK;
+    sgs_status status = mark_rest(sweep, open->cell * seeds + decision->seeds, seeds - decision->seeds, err);
 
-    if (decision->seeds < seeds)
-        status = sgs_store_set_status(sweep->store, first, seeds - decision->seeds, SGS_RUN_NOT_NEEDED, err);
     if (status == SGS_OK)
         status = sgs_store_write_decision(sweep->store, open->cell, decision, err);
     if (status != SGS_OK)
@@ -201,11 +268,16 @@ sgs_status until_take(struct sweep *sweep, sgs_block block, const sgs_evidence *
     *more = false;
     sgs_evidence_join(&open->evidence, evidence);
     open->missing -= block.count;
-    if (open->missing > 0)
-        return SGS_OK;
-    sgs_status status = sgs_decide(sweep->grid, open->cell, (int)open->look, &open->evidence, &decision, err);
-    if (status != SGS_OK)
-        return status;
-    *more = decision.precision == SGS_PRECISION_OPEN;
-    return *more ? go_on(sweep, open, err) : close_cell(sweep, open, &decision, err);
+    while (open->missing == 0) {
+        sgs_status status = sgs_decide(sweep->grid, open->cell, (int)open->look, &open->evidence, &decision, err);
+        if (status != SGS_OK)
+            return status;
+        if (decision.precision != SGS_PRECISION_OPEN)
+            return close_cell(sweep, open, &decision, err);
+        status = go_on(sweep, open, err);
+        if (status != SGS_OK)
+            return status;
+        *more = open->missing > 0;
+    }
+    return SGS_OK;
 }

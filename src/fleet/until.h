@@ -2,8 +2,9 @@
  * grids with a rule only.
  *
  * A cell's runs are handed out up to its look and no further. When the last of them is in the file, in whatever order
- * they came, the cell is decided from integer sums over them: enough, or the runs up to the next look are added. The
- * file gets the marks of what is not needed and the decision after the results that they follow from. */
+ * they came, the cell is decided from integer sums over them: enough, or the runs up to the next look are added, as far
+ * as the file does not have them. It gets the marks of what is not needed and the decision after the results that they
+ * follow from. */
 #ifndef SGDSWEEP_FLEET_UNTIL_H
 #define SGDSWEEP_FLEET_UNTIL_H
 
