@@ -146,11 +146,12 @@ sgs_status sgs_store_write_decision(sgs_store *store, int64_t cell, const sgs_de
 
 /** What the file says of one cell, and what follows from its runs. */
 typedef struct sgs_cell_scan {
-    sgs_standing standing; /**< derived from the runs with a good checksum */
-    sgs_decision stored;   /**< what stands in the file */
-    bool skipped;          /**< the batch does not fit: no runs, no decision */
-    int64_t unsettled;     /**< runs that are not needed and do not say so, or say so and are needed */
-    bool settled;          /**< the file says what follows: unsettled is 0, stored the decision of standing */
+    sgs_standing standing;  /**< derived from the runs with a good checksum */
+    sgs_decision stored;    /**< what stands in the file */
+    bool skipped;           /**< the batch does not fit: no runs, no decision */
+    int64_t unsettled;      /**< runs that are not needed and do not say so, or say so and are needed */
+    int64_t wrongly_marked; /**< the latter of them */
+    bool settled;           /**< the file says what follows: unsettled is 0, stored the decision of standing */
 } sgs_cell_scan;
 
 /** sgs_store_scan of the runs of a cell, then what follows from them. Not collective.

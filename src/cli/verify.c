@@ -1,5 +1,6 @@
 /* sgdsweep verify FILE: is everything in a results file what it should be? */
 #include "../fleet/event_log.h"
+#include "cells.h"
 #include "cli.h"
 #include "retrain.h"
 #include "sample.h"
@@ -11,17 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: sgdsweep verify FILE [--sample K | --all] [--json] [--repair] [OPTIONS]\n\n"
     "Check the structure of a results file and every checksum, and train some of its finished runs again: by the lane\n"
     "kernel, whose bits must be those in the file, records and weights included, and where it is short enough by the\n"
-    "reference trainer, whose measures must agree within 1e-4. Works while a sweep writes the file.\n\n"
+    "reference trainer, whose measures must agree within 1e-4. With `seed: until` in the grid, derive from the "
+    "results\n"
+    "at which look each cell ended and which seeds are not needed. Works while a sweep writes the file.\n\n"
     "      --sample K       train K runs again, of distinct cells as far as there are (default 16; 0: none)\n"
     "      --all            train every finished run again\n"
     "      --seed S         draw the runs that an earlier check drew; default: others each time\n"
     "      --max-seconds S  leave out runs beyond S predicted seconds in all (default 60; with --all no limit)\n"
-    "      --repair         set damaged runs, and those that come out different, pending: the sweep does them again\n"
+    "      --repair         set damaged runs, and those that come out different, pending: the sweep does them again;\n"
+    "                       write the decisions that follow from the others\n"
     "      --json           one JSON object\n"
     "      --help           this\n\n"
     "Exit code 3 if anything is wrong, repaired or not; the output names the runs.\n";
@@ -30,34 +35,51 @@ enum { SAMPLE_DEFAULT = 16, FINDINGS_KEPT = 100, FINDINGS_SHOWN = 20 };
 
 static const double SECONDS_DEFAULT = 60, REFERENCE_S = 3;
 
-enum trouble { CHECKSUM, NO_STATUS, OTHER_BITS, OTHER_MEASURES };
+enum trouble { CHECKSUM, NO_STATUS, OTHER_BITS, OTHER_MEASURES, CELL };
 
 struct finding {
     int64_t run;
     enum trouble trouble;
-    const char *what; /* variable that differs */
-    int byte;         /* that is no status */
+    const char *what;         /* variable that differs */
+    int byte;                 /* that is no status */
+    struct cell_finding cell; /* CELL: that of run */
 };
 
 struct verify {
     const char *path;
     int64_t wanted; /* runs to draw */
     bool all, json, repair;
+    bool left_alone; /* there was no lock of a sweep */
     uint64_t seed;
     double max_seconds;
     sgs_lock *lock;
     sgs_store *store;
     sgs_page page;
     struct sample *sample;
+    struct cells cells; /* in grids with a rule for the number of seeds */
     sgs_tally tally;
     int64_t drawn, trained, differ, left_out, reference, reference_differ, reference_left_out, repaired;
     double spent_s, reference_spent_s; /* predicted */
-    int64_t wrong;                     /* runs with a finding */
+    int64_t decided, cells_wrong;      /* cells with a decision, with a finding; in grids with a rule */
+    int64_t wrong;                     /* findings */
     struct finding findings[FINDINGS_KEPT];
 };
 
 /* ---- what is found ------------------------------------------------------------------------------------------------
  */
+
+static void describe_cell(const struct cell_finding *cell, char *text, size_t size)
+{
+    char stored[CELLS_TEXT_BYTES], derived[CELLS_TEXT_BYTES];
+    if (cell->trouble == CELL_DECISION)
+        (void)snprintf(text, size, "its cell is %s; from the runs follows: %s", cells_text(&cell->stored, stored),
+                       cells_text(&cell->derived, derived));
+    else
+        (void)snprintf(text, size,
+                       "of its cell (%s) %" PRId64 " runs are marked as not needed and are, or are not and "
+                       "lack the mark",
+                       cells_text(&cell->derived, derived), cell->runs);
+}
 
 static void describe(const struct finding *finding, char *text, size_t size)
 {
@@ -74,6 +96,9 @@ static void describe(const struct finding *finding, char *text, size_t size)
     case OTHER_MEASURES:
         (void)snprintf(text, size, "by the reference trainer, %s differs by more than %g", finding->what,
                        RETRAIN_TOLERANCE);
+        break;
+    case CELL:
+        describe_cell(&finding->cell, text, size);
     }
 }
 
@@ -83,7 +108,7 @@ static sgs_status find(struct verify *verify, struct finding finding, sgs_error 
     if (verify->wrong < FINDINGS_KEPT)
         verify->findings[verify->wrong] = finding;
     verify->wrong++;
-    if (!verify->repair || finding.trouble == OTHER_MEASURES)
+    if (!verify->repair || finding.trouble == OTHER_MEASURES || finding.trouble == CELL)
         return SGS_OK;
     verify->repaired++;
     return sgs_store_set_status(verify->store, finding.run, 1, SGS_RUN_PENDING, err);
@@ -121,7 +146,7 @@ static sgs_status train_chosen(struct verify *verify, const sgs_page *page, bool
         if (!what[i])
             continue;
         verify->differ++;
-        status = find(verify, (struct finding){page->first + i, OTHER_BITS, what[i], 0}, err);
+        status = find(verify, (struct finding){.run = page->first + i, .trouble = OTHER_BITS, .what = what[i]}, err);
     }
     return status;
 }
@@ -152,7 +177,7 @@ static sgs_status ask_reference(struct verify *verify, const sgs_page *page, sgs
     if (status != SGS_OK || !what)
         return status;
     verify->reference_differ++;
-    return find(verify, (struct finding){page->first, OTHER_MEASURES, what, 0}, err);
+    return find(verify, (struct finding){.run = page->first, .trouble = OTHER_MEASURES, .what = what}, err);
 }
 
 /* The runs drawn, one by one; with --all the kernel has had them already. */
@@ -190,7 +215,7 @@ static sgs_status check_status(struct verify *verify, const sgs_page *page, sgs_
         bool known = (raw[i] == SGS_RUN_NOT_NEEDED && page->results[i].status == raw[i]) || raw[i] == SGS_RUN_PENDING ||
                      raw[i] == SGS_RUN_FAILED || sgs_run_status_finished(raw[i]);
         if (!known && page->results[i].status != SGS_RUN_SKIPPED)
-            status = find(verify, (struct finding){page->first + i, NO_STATUS, NULL, raw[i]}, err);
+            status = find(verify, (struct finding){.run = page->first + i, .trouble = NO_STATUS, .byte = raw[i]}, err);
     }
     free(raw);
     return status;
@@ -204,7 +229,7 @@ static sgs_status check_page(struct verify *verify, sgs_error *err)
     sgs_page_count(page, NULL, &verify->tally);
     for (int64_t i = 0; i < page->count && status == SGS_OK; i++) {
         if (page->damaged[i])
-            status = find(verify, (struct finding){page->first + i, CHECKSUM, NULL, 0}, err);
+            status = find(verify, (struct finding){.run = page->first + i, .trouble = CHECKSUM}, err);
         else if (verify->sample && sgs_run_status_finished(page->results[i].status))
             sample_offer(verify->sample, (page->first + i) / seeds, page->first + i);
     }
@@ -223,6 +248,36 @@ static sgs_status check_runs(struct verify *verify, sgs_error *err)
     return status == SGS_OK && verify->sample ? train_sample(verify, err) : status;
 }
 
+/* ---- cells --------------------------------------------------------------------------------------------------------
+ */
+
+/* Before runs are set pending, from which no decision follows. */
+static sgs_status check_cells(struct verify *verify, sgs_error *err)
+{
+    const sgs_grid *grid = sgs_store_grid(verify->store);
+    int64_t seeds = sgs_grid_axis_size(grid, SGS_AXIS_SEED);
+    sgs_status status = cells_init(&verify->cells, verify->store, verify->left_alone, err);
+    for (int64_t cell = 0; cell < sgs_grid_cells(grid) && status == SGS_OK; cell++) {
+        struct finding finding = {.run = cell * seeds, .trouble = CELL};
+        status = cells_judge(&verify->cells, cell, &finding.cell, err);
+        verify->decided += status == SGS_OK && finding.cell.stored.precision != SGS_PRECISION_OPEN;
+        if (status != SGS_OK || finding.cell.trouble == CELL_GOOD)
+            continue;
+        verify->cells_wrong++;
+        status = find(verify, finding, err);
+    }
+    return status;
+}
+
+/* After it: also the cells of those runs. */
+static sgs_status settle_cells(struct verify *verify, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+    for (int64_t cell = 0; cell < sgs_grid_cells(sgs_store_grid(verify->store)) && status == SGS_OK; cell++)
+        status = cells_settle(&verify->cells, cell, err);
+    return status;
+}
+
 /* ---- repair -------------------------------------------------------------------------------------------------------
  */
 
@@ -239,13 +294,18 @@ static sgs_status begin_repair(struct verify *verify, sgs_error *err)
 static sgs_status end_repair(struct verify *verify, sgs_error *err)
 {
     struct event_log *log = NULL;
-    if (verify->repaired == 0)
+    if (!verify->repair || verify->repaired + verify->cells_wrong == 0)
         return SGS_OK;
-    sgs_status status = sgs_store_sync(verify->store, err);
+    sgs_status status = verify->cells.seen ? settle_cells(verify, err) : SGS_OK;
+    if (status == SGS_OK)
+        status = sgs_store_sync(verify->store, err);
     if (status == SGS_OK)
         status = event_log_open(verify->path, &log, err);
     if (status == SGS_OK)
-        status = event_log_add(log, "repair", json_pack("{s:I}", "pending", (json_int_t)verify->repaired), err);
+        status = event_log_add(
+            log, "repair",
+            json_pack("{s:I, s:I}", "pending", (json_int_t)verify->repaired, "cells", (json_int_t)verify->cells_wrong),
+            err);
     sgs_status closed = event_log_close(log, status == SGS_OK ? err : NULL);
     return status == SGS_OK ? closed : status;
 }
@@ -255,7 +315,7 @@ static sgs_status end_repair(struct verify *verify, sgs_error *err)
 
 static json_t *findings_json(const struct verify *verify)
 {
-    char parameters[SGS_RUN_TEXT_BYTES], text[SGS_RUN_TEXT_BYTES];
+    char parameters[SGS_RUN_TEXT_BYTES], text[SGS_ERROR_TEXT_BYTES];
     json_t *list = json_array();
     for (int64_t i = 0; i < kept(verify); i++) {
         describe(&verify->findings[i], text, sizeof text);
@@ -290,6 +350,8 @@ static json_t *to_json(const struct verify *verify)
         {"failed", tally->status[SGS_RUN_FAILED]},
         {"not_needed", tally->status[SGS_RUN_NOT_NEEDED]},
         {"damaged", tally->damaged},
+        {"decided", verify->decided},
+        {"cells_wrong", verify->cells_wrong},
         {"wrong", verify->wrong},
         {"repaired", verify->repaired},
         {"drawn", verify->drawn},
@@ -349,20 +411,36 @@ static sgs_status answer(const struct verify *verify, sgs_error *err)
     json_decref(object);
     if (verify->wrong == 0)
         return SGS_OK;
+    bool mended = verify->repair && verify->repaired + verify->cells_wrong > 0;
     return sgs_fail(err, SGS_EDAMAGED, "%s: %" PRId64 " findings%s", verify->path, verify->wrong,
-                    verify->repaired > 0 ? ", runs set pending: the sweep does them again" : "");
+                    mended ? ", repaired: what is pending now the sweep does again" : "");
+}
+
+/* Of a sweep that writes, or was killed. */
+static sgs_status look_for_lock(struct verify *verify, sgs_error *err)
+{
+    char *lock = NULL;
+    if (asprintf(&lock, "%s.lock", verify->path) < 0)
+        return sgs_fail(err, SGS_ENOMEM, "verifying %s", verify->path);
+    verify->left_alone = access(lock, F_OK) != 0;
+    free(lock);
+    return SGS_OK;
 }
 
 static sgs_status verify_file(struct verify *verify, sgs_error *err)
 {
     sgs_store_mode mode = verify->repair ? SGS_STORE_WRITE : SGS_STORE_READ;
-    sgs_status status = verify->repair ? begin_repair(verify, err) : SGS_OK;
+    sgs_status status = look_for_lock(verify, err);
+    if (status == SGS_OK && verify->repair)
+        status = begin_repair(verify, err);
     if (status == SGS_OK)
         status = sgs_store_open(verify->path, mode, &verify->store, err);
     if (status == SGS_OK)
         status = sgs_page_create(verify->store, &verify->page, err);
     if (status == SGS_OK && verify->wanted > 0)
         status = sample_create(verify->seed, verify->wanted, &verify->sample, err);
+    if (status == SGS_OK && sgs_grid_until(sgs_store_grid(verify->store)))
+        status = check_cells(verify, err);
     if (status == SGS_OK)
         status = check_runs(verify, err);
     if (status == SGS_OK)
@@ -370,6 +448,7 @@ static sgs_status verify_file(struct verify *verify, sgs_error *err)
     if (status == SGS_OK)
         status = answer(verify, err);
     sample_destroy(verify->sample);
+    cells_clear(&verify->cells);
     sgs_page_clear(&verify->page);
     sgs_status closed = sgs_store_close(verify->store, status == SGS_OK ? err : NULL);
     sgs_lock_release(verify->lock);

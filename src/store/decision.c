@@ -17,7 +17,8 @@ static sgs_status check_cell(const sgs_store *store, int64_t cell, sgs_error *er
     return SGS_OK;
 }
 
-/* Move the members of a decision, one value each. */
+/* Move the members of a decision, one value each. A decision is written with its precision last and taken back with it
+ * first, so that a kill in between leaves none that is half one. */
 static sgs_status move_decision(const sgs_store *store, int64_t cell, sgs_decision *decision, bool write,
                                 sgs_error *err)
 {
@@ -38,8 +39,9 @@ static sgs_status move_decision(const sgs_store *store, int64_t cell, sgs_decisi
     }
     hid_t memory = H5Screate_simple(1, &one, NULL);
     bool moved = memory >= 0 && H5Sselect_hyperslab(store->cell_space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
-    for (int i = 0; i < SGS_DECIDED && moved; i++) {
-        int variable = store->layout.decision + i;
+    const int begin = write && decision->precision != SGS_PRECISION_OPEN ? SGS_DECIDED_PRECISION + 1 : 0;
+    for (int k = 0; k < SGS_DECIDED && moved; k++) {
+        int i = (begin + k) % SGS_DECIDED, variable = store->layout.decision + i;
         hid_t type = sgs_hdf5_memory_type(store->layout.variable[variable].type);
         hid_t dataset = store->dataset[variable], space = store->cell_space;
         moved = (write ? H5Dwrite(dataset, type, memory, space, H5P_DEFAULT, members[i])
@@ -79,6 +81,7 @@ static void compare_statuses(int64_t seeds, int8_t *status, sgs_tally *tally, sg
         bool needed = is_needed(&scan->standing, i);
         bool says_not = status[i] == SGS_RUN_NOT_NEEDED;
         scan->unsettled += says_not ? needed : !needed && !sgs_run_status_finished(status[i]);
+        scan->wrongly_marked += says_not && needed;
         if (!says_not || !needed)
             continue;
         status[i] = SGS_RUN_PENDING;

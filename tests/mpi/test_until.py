@@ -5,6 +5,7 @@
 What is decided is a function of the runs alone. So the expectation is always the whole file of an undisturbed sweep on
 one rank, byte by byte: results, statuses, decisions; and the decisions are computed a second time here, with SciPy.
 """
+import json
 import os
 import subprocess
 import sys
@@ -203,6 +204,7 @@ class UntilTest(FaultTest):
             if os.path.exists(self.path("k.h5")):
                 state = self.status("k.h5")
                 self.assertEqual(state["damaged"], 0)
+                self.verify("k.h5", code=0)  # a cell that was decided and does not say so yet is no damage
                 open_cells += state["cells_open"] > 0
         self.assertEqual(process.returncode, 0)
         self.assertTrue(kills and open_cells, "killed too late to mean anything")
@@ -228,10 +230,28 @@ class UntilTest(FaultTest):
         with h5py.File(self.path(file), "r+", libver=("v108", "v108")) as data:
             change(data)
 
+    def verify(self, file, *arguments, code):
+        return json.loads(self.program(0, "verify", self.path(file), "--json", "--sample", "0", *arguments,
+                                       code=code).stdout)
+
+    def verify_repairs(self, file, damaged, pending):
+        """One change of one cell is found, once, and mended: from then on nothing is wrong, and a sweep has to do what
+        a damaged run was, and nothing else."""
+        before = self.read(file)
+        found = self.verify(file, code=3)
+        self.assertEqual(self.read(file), before)
+        self.assertEqual((found["wrong"], found["cells_wrong"], found["damaged"]), (1, 1 - damaged, damaged), found)
+        self.assertIn("checksum" if damaged else "cell", found["findings"][0]["text"])
+        self.assertEqual(self.verify(file, "--repair", code=3)["repaired"], damaged)
+        again = self.verify(file, code=0)
+        self.assertEqual((again["wrong"], again["pending"] > 0), (0, pending))
+        self.assertEqual(self.events(file, "repair")[-1]["cells"], 1 - damaged)
+
     def test_what_does_not_follow_is_not_believed(self):
         self.write("g.yaml", MIXED)
         self.sweep("g.yaml", "f.h5")
         whole = self.read("f.h5")
+        self.assertEqual(self.verify("f.h5", code=0)["decided"], 28)
         with h5py.File(self.path("f.h5")) as data:
             used = data["seeds_used"][0, 0, 2, 0, 0]
         self.assertLess(used, 300)
@@ -260,10 +280,52 @@ class UntilTest(FaultTest):
             state = self.status("f.h5", code=3 if change is damaged_run else 0)
             self.assertFalse(state["complete"], change.__name__)
             self.assertEqual(state["cells_open"], 1, change.__name__)
+            lost = change not in (mark_is_lost, other_decision, no_decision)
+            self.verify_repairs("f.h5", change is damaged_run, lost)
+            self.assertEqual(self.read("f.h5") == whole, not lost, change.__name__)
+            self.change("f.h5", change)
             self.sweep("g.yaml", "f.h5", 2)
             self.assertEqual(self.read("f.h5"), whole, change.__name__)
         self.program(0, "run", self.path("g.yaml"), "-o", self.path("f.h5"))  # complete: nothing to do
         self.assertEqual(self.read("f.h5"), whole)
+
+    def trained(self, file):
+        """Runs, in the last life of a sweep."""
+        events = self.events(file)
+        begin = max(i for i, event in enumerate(events) if event["event"] in ("start", "resume"))
+        return sum(event["count"] for event in events[begin:] if event["event"] == "block")
+
+    def test_what_is_there_is_kept(self):
+        """Damage in the first look: its runs are done again, and none of those of later looks."""
+        self.write("g.yaml", MIXED)
+        self.sweep("g.yaml", "f.h5")
+        whole = self.read("f.h5")
+        with h5py.File(self.path("f.h5")) as data:
+            used = data["seeds_used"][0, 0, 2, 0, 0]
+        self.assertGreater(used, 20)
+
+        def damage(data):
+            data["max_share"][0, 0, 2, 0, 0, [3, 7, used - 1]] = 0.5
+
+        self.change("f.h5", damage)
+        self.sweep("g.yaml", "f.h5", 2)
+        self.assertEqual(self.trained("f.h5"), 3)
+        self.assertEqual(self.read("f.h5"), whole)
+
+    def test_reuse(self):
+        """All seeds of another file but one of the first look: one run is trained and none is forgotten, needed or
+        not."""
+        cell = MIXED.replace("[linear, relu]", "linear").replace("[4, 6, 16]", "16").replace("[1, n, 12]", "1")
+        seeds = cell[cell.index("seed:"):cell.index("stop:")]
+        for name, first in (("all", 5), ("late", 6)):
+            self.write(f"{name}.yaml", cell.replace(seeds, f"seed: {{first: {first}, count: {305 - first}}}\n"))
+            self.sweep(f"{name}.yaml", f"{name}.h5")
+            self.write("g.yaml", cell)
+            self.program(1, "run", self.path("g.yaml"), "-o", self.path(f"new_{name}.h5"), "--reuse",
+                         self.path(f"{name}.h5"))
+        self.assertEqual((self.trained("new_all.h5"), self.trained("new_late.h5")), (0, 2))  # in two cells
+        self.assertEqual(self.read("new_late.h5"), self.read("new_all.h5"))
+        self.assertEqual(self.status("new_late.h5")["not_needed"], 0)
 
     def test_one_look(self):
         """A fixed number of seeds with an interval in the file; blocks stay inside of a cell all the same."""
