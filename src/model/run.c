@@ -98,8 +98,7 @@ static void add_cell(key_text *text, const sgs_run *run)
 static bool is_same_cell(const sgs_run *a, const sgs_run *b)
 {
     return a->activation == b->activation && a->sampling == b->sampling && a->d == b->d && a->n == b->n &&
-           a->b == b->b && memcmp(&a->eps, &b->eps, sizeof a->eps) == 0 && a->init == b->init &&
-           memcmp(&a->scale, &b->scale, sizeof a->scale) == 0;
+           a->b == b->b && a->eps == b->eps && a->init == b->init && a->scale == b->scale;
 }
 
 sgs_key sgs_run_key(const sgs_run *run)

@@ -3,8 +3,12 @@
  * Rank 0 checks and opens serially first and hands out the grid, so that no rank is left alone in a collective call by
  * a file that only it found wanting. Every step that can fail on one rank alone ends in an agreement. */
 #include "open.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { PATIENCE_MS = 15000 }; /* of a rank that failed and ends the job anyway */
 
 sgs_status sgs_store_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
 {
@@ -59,6 +63,26 @@ static sgs_status share_grid(sgs_store *store, char *canonical, sgs_error *err)
     return status;
 }
 
+/* Agreement behind a call that is collective inside of HDF5. Where it failed on some ranks alone (they had no memory)
+ * it keeps the others for ever, and nothing can fetch them back: then the ranks that did fail end the job. */
+static sgs_status agree_behind_hdf5_coll(const sgs_store *store, sgs_status mine, sgs_error *err)
+{
+    MPI_Request arrived = MPI_REQUEST_NULL;
+    int all = 0;
+    MPI_Ibarrier(store->comm, &arrived);
+    for (int waited_ms = 0; mine != SGS_OK && !all; waited_ms++) {
+        MPI_Test(&arrived, &all, MPI_STATUS_IGNORE);
+        if (!all && waited_ms == PATIENCE_MS) {
+            (void)fprintf(stderr, "sgdsweep: error: %s, and the other ranks wait inside of HDF5: ending the job\n",
+                          err->text);
+            MPI_Abort(MPI_COMM_WORLD, 1);
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    MPI_Wait(&arrived, MPI_STATUS_IGNORE);
+    return sgs_store_agree_coll(store->comm, mine, err);
+}
+
 static sgs_status open_shared(sgs_store *store, sgs_error *err)
 {
     hid_t access = sgs_hdf5_access();
@@ -71,10 +95,10 @@ static sgs_status open_shared(sgs_store *store, sgs_error *err)
         status = sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
     status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
     if (status == SGS_OK)
-        status = sgs_store_agree_coll(store->comm, sgs_store_open_file(store, access, err), err);
+        status = agree_behind_hdf5_coll(store, sgs_store_open_file(store, access, err), err);
     H5Pclose(access);
     if (status == SGS_OK)
-        status = sgs_store_agree_coll(store->comm, sgs_store_open_datasets(store, err), err);
+        status = agree_behind_hdf5_coll(store, sgs_store_open_datasets(store, err), err);
     return status;
 }
 

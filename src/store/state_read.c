@@ -131,7 +131,7 @@ static sgs_status scan_records(const reading *r, const scanning *scan, sgs_error
     int64_t room = 0;
     void *bytes = NULL;
     sgs_status status = SGS_OK;
-    for (; place.offset < r->bytes && status == SGS_OK; place.offset += place.bytes, runs++) {
+    while (place.offset < r->bytes) {
         sgs_saved_run saved;
         status = measure_record(r, bytes_max, &place, err);
         if (status == SGS_OK && place.bytes > room) {
@@ -143,8 +143,11 @@ static sgs_status scan_records(const reading *r, const scanning *scan, sgs_error
         }
         if (status == SGS_OK)
             status = read_record(r, scan->grid, place, bytes, &saved, err);
-        if (status == SGS_OK)
-            scan->visit(scan->context, &saved, place);
+        if (status != SGS_OK)
+            break;
+        scan->visit(scan->context, &saved, place);
+        place.offset += place.bytes;
+        runs++;
     }
     free(bytes);
     if (status == SGS_OK && runs != r->head.runs)

@@ -115,11 +115,13 @@ static double time_steps(const block *b, double seconds)
     advance(trainer, &feed, 64 * trainer->stride, &busy); /* from there on they are where runs spend their time */
     const double start = processor_s();
     double middle = start;
-    for (; middle - start < seconds; middle = processor_s())
+    while (middle - start < seconds) {
         for (int k = 0; k < 8; k++, count++) {
             lanes->kernel->steps(lanes, stretch);
             lanes->kernel->sums(lanes);
         }
+        middle = processor_s();
+    }
     for (int64_t k = 0; k < count; k++)
         lanes->kernel->sums(lanes);
     const double end = processor_s();

@@ -4,13 +4,14 @@
  * library. So every call site of ours is covered, new ones too, and the program that is tested is the one that is
  * used. "lib" calls are the others, and count only on files whose name has SGDSWEEP_SHIM_PATH in it.
  *
- *   SGDSWEEP_SHIM         "WHO CLASS N TIMES ERRNO": own or lib; a class below; the N-th such call and TIMES - 1 after
- * it fail, with an errno; ERRNO -1: the process is killed there SGDSWEEP_SHIM_RANK    on this rank only
- *   SGDSWEEP_SHIM_PATH    part of a file name, or with $ behind it its end; for own calls with a file name or
- * descriptor too SGDSWEEP_SHIM_REPORT  file to append to: "fired FUNCTION SITE", and at the end of a process "calls
- * CLASS COUNT" and "leak SITE": blocks that own calls got and nobody freed SGDSWEEP_SHIM_TRACE   file to append to:
- * every write to files of that name, as struct trace and the bytes SGDSWEEP_SHIM_CLOCK   "N S": own calls see the
- * calendar S seconds back from the N-th look on
+ * - SGDSWEEP_SHIM, "WHO CLASS N TIMES ERRNO": own or lib; a class below; the N-th such call and TIMES - 1 after it fail
+ *   with that errno, or, for an errno of -1, kill the process.
+ * - SGDSWEEP_SHIM_RANK: on this rank only.
+ * - SGDSWEEP_SHIM_PATH: part of a file name, or with $ behind it its end; for own calls with a file too.
+ * - SGDSWEEP_SHIM_REPORT: a file to append to: "fired FUNCTION SITE", and at the end of a process "calls CLASS COUNT"
+ *   and "leak SITE": blocks that own calls got and nobody freed.
+ * - SGDSWEEP_SHIM_TRACE: a file to append every write to files of that name to, as struct trace and the bytes.
+ * - SGDSWEEP_SHIM_CLOCK, "N S": own calls see the calendar S seconds back from the N-th look on.
  *
  * The state is plain atomics: threads may race for a count, which only moves the failure by a call. */
 #include <dirent.h>
@@ -57,8 +58,7 @@ struct trace {
     int64_t offset, size;
 };
 
-/* ---- configuration ------------------------------------------------------------------------------------------------
- */
+/* ---- configuration */
 
 /* The first object is the program. */
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
@@ -75,25 +75,50 @@ static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
     return 1;
 }
 
+/* The next word of a list, cut out of it in place. */
+static const char *next_word(char **list)
+{
+    const char *word = strsep(list, " ");
+    if (!word)
+        abort();
+    return word;
+}
+
+static long next_number(char **list)
+{
+    char *end = NULL;
+    long number = strtol(next_word(list), &end, 10);
+    if (*end != '\0')
+        abort();
+    return number;
+}
+
 __attribute__((constructor)) static void configure(void)
 {
-    char who[8] = "", class[16] = "";
+    char words[64] = "", *list = words;
     const char *what = getenv("SGDSWEEP_SHIM"), *rank = getenv("SGDSWEEP_SHIM_RANK");
     const char *mine = getenv("OMPI_COMM_WORLD_RANK"), *clock = getenv("SGDSWEEP_SHIM_CLOCK");
     dl_iterate_phdr(find_program, NULL);
     config.path = getenv("SGDSWEEP_SHIM_PATH");
     config.report = getenv("SGDSWEEP_SHIM_REPORT");
     config.trace = getenv("SGDSWEEP_SHIM_TRACE");
-    if (clock && sscanf(clock, "%ld %ld", &config.clock_from, &config.clock_shift) != 2)
-        abort();
+    if (clock) {
+        (void)snprintf(words, sizeof words, "%s", clock);
+        config.clock_from = next_number(&list);
+        config.clock_shift = next_number(&list);
+    }
     config.ready = true;
     if (!what)
         return;
-    if (sscanf(what, "%7s %15s %ld %ld %d", who, class, &config.first, &config.times, &config.error) != 5)
-        abort();
-    config.own = strcmp(who, "own") == 0;
-    for (config.class = 0; config.class < CLASSES && strcmp(class, class_names[config.class]) != 0;)
+    (void)snprintf(words, sizeof words, "%s", what);
+    list = words;
+    config.own = strcmp(next_word(&list), "own") == 0;
+    const char *class = next_word(&list);
+    while (config.class < CLASSES && strcmp(class, class_names[config.class]) != 0)
         config.class ++;
+    config.first = next_number(&list);
+    config.times = next_number(&list);
+    config.error = (int)next_number(&list);
     config.armed = !rank || (mine && strcmp(rank, mine) == 0);
 }
 
@@ -114,8 +139,7 @@ static void report(const char *kind, const char *what, unsigned long number)
     syscall(SYS_close, fd);
 }
 
-/* ---- failing ------------------------------------------------------------------------------------------------------
- */
+/* ---- failing */
 
 static bool path_matches(int fd, const char *path)
 {
@@ -153,6 +177,9 @@ static bool fails_at(enum class class, const char *name, const void *caller, int
     errno = config.error;
     return true;
 }
+
+/* Wrappers paste lists in parentheses, and their parameters have names of their own.
+ * NOLINTBEGIN(bugprone-macro-parentheses,readability-inconsistent-declaration-parameter-name) */
 
 #define CALLER      __builtin_return_address(0)
 #define NEXT(name)  ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -291,8 +318,7 @@ int fclose(FILE *file)
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
 
-/* ---- writing, and the trace of it ---------------------------------------------------------------------------------
- */
+/* ---- writing, and the trace of it */
 
 static void note(int fd, const void *bytes, size_t size, int64_t offset)
 {
@@ -335,8 +361,7 @@ WRAP_WRITE(writev, (int fd, const struct iovec *v, int n), (fd, v, n), note_part
 WRAP_WRITE(pwritev, (int fd, const struct iovec *v, int n, off_t at), (fd, v, n, at), note_parts(fd, v, n, at))
 WRAP_WRITE(pwritev64, (int fd, const struct iovec *v, int n, off64_t at), (fd, v, n, at), note_parts(fd, v, n, at))
 
-/* ---- memory -------------------------------------------------------------------------------------------------------
- */
+/* ---- memory */
 
 /* Blocks that own calls got, by address: a table with chains of one step, which never shrinks. */
 enum { BLOCKS = 1 << 18 };
@@ -461,8 +486,7 @@ int asprintf(char **text, const char *format, ...)
     return size;
 }
 
-/* ---- the calendar -------------------------------------------------------------------------------------------------
- */
+/* ---- the calendar */
 
 int clock_gettime(clockid_t which, struct timespec *now)
 {
@@ -475,8 +499,7 @@ int clock_gettime(clockid_t which, struct timespec *now)
     return result;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------
- */
+/* ---- the end */
 
 __attribute__((destructor)) static void tell(void)
 {
@@ -491,3 +514,5 @@ __attribute__((destructor)) static void tell(void)
         report("leak", name, blocks[i].site);
     }
 }
+
+/* NOLINTEND(bugprone-macro-parentheses,readability-inconsistent-declaration-parameter-name) */

@@ -155,7 +155,7 @@ class FilesTest(FaultTest):
         folder = self.mount("1m")
         self.program(0, *self.run_args("small/a.h5"), "--max-seconds", "1e-9", code=75)
         ballast = self.fill(folder)
-        done = self.program(0, *self.run_args("small/a.h5"), "--checkpoint", "0.1", "--max-seconds", "0.8", code=None)
+        done = self.program(0, *self.run_args("small/a.h5"), "--checkpoint", "0.1", "--max-seconds", "0.4", code=None)
         self.assertIn(done.returncode, (1, 75), done.stderr)
         self.assertIn(NO_SPACE, done.stderr)
         os.unlink(ballast)
@@ -244,7 +244,7 @@ class FilesTest(FaultTest):
         """An hour back, from the first or a later look at the calendar: limits and lock go by another clock."""
         self.write("grid.yaml", SMALL)
         expected = self.sweep("grid.yaml", "whole.h5")
-        self.write("long.yaml", LONG)
+        self.write("long.yaml", LONG.replace("count: 20", "count: 1000"))
         for look in (1, self.chance.randint(2, 20)):
             self.remove_sweep("a.h5")
             done = self.finish(self.start_with_shim(0, *self.run_args("a.h5"), shim=None, clock=f"{look} 3600"))

@@ -5,6 +5,7 @@
 The expectation is always the digest of an undisturbed sweep on one rank.
 """
 import json
+import math
 import os
 import random
 import signal
@@ -173,17 +174,19 @@ class SweepTest(SweepScene):
                 self.assertGreater(self.status(f"{number}.h5")["pending"], 0)
 
     def test_time_limits(self):
-        grid = self.grid(LONG % 200)
+        """Three lives that end early, on a grid of a minute: by an option, by a deadline that is past, by one to come."""
+        plan = self.program(0, "plan", self.grid(LONG % 20, "measured.yaml"), "--json").stdout
+        grid = self.grid(LONG % math.ceil(20 * 60 / json.loads(plan)["core_seconds"]))
         began = time.time()
-        self.program(2, "run", grid, "-o", self.path("a.h5"), "--max-seconds", "3", code=75)
-        self.assertLess(time.time() - began, 3 + STOP_S)
+        self.program(2, "run", grid, "-o", self.path("a.h5"), "--max-seconds", "2", code=75)
+        self.assertLess(time.time() - began, 2 + STOP_S)
         first = self.status("a.h5")
         self.assertGreater(first["pending"], 0)
         self.assertGreater(first["converged"], 0)
         past = {"SGDSWEEP_DEADLINE": str(time.time() - 1)}
         self.program(2, "run", grid, "-o", self.path("a.h5"), env=past, code=75)
         self.assertEqual(self.status("a.h5")["results_digest"], first["results_digest"])
-        self.program(2, "run", grid, "-o", self.path("a.h5"), env={"SGDSWEEP_DEADLINE": str(time.time() + 3)}, code=75)
+        self.program(2, "run", grid, "-o", self.path("a.h5"), env={"SGDSWEEP_DEADLINE": str(time.time() + 4)}, code=75)
         self.assertGreater(self.status("a.h5")["converged"], first["converged"])
 
     def test_complete_is_left_alone(self):

@@ -217,7 +217,7 @@ class UntilTest(FaultTest):
         codes = []
         while not codes or codes[-1] == 75:
             self.assertLess(len(codes), 20)
-            limit = str(0.3 * 1.5 ** len(codes))  # the machine may be busy
+            limit = str(0.1 * 1.5 ** len(codes))  # the machine may be busy
             codes.append(self.program(2, "run", self.path("g.yaml"), "-o", self.path("s.h5"), "--max-seconds", limit,
                                       code=None).returncode)
         self.assertEqual(codes, [75] * (len(codes) - 1) + [0])
