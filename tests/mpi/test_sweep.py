@@ -174,7 +174,7 @@ class SweepTest(SweepScene):
                 self.assertGreater(self.status(f"{number}.h5")["pending"], 0)
 
     def test_time_limits(self):
-        """Three lives that end early, on a grid of a minute: by an option, by a deadline that is past, by one to come."""
+        """Three lives that end early, on a grid of a minute: an option, a deadline that is past, and one to come."""
         plan = self.program(0, "plan", self.grid(LONG % 20, "measured.yaml"), "--json").stdout
         grid = self.grid(LONG % math.ceil(20 * 60 / json.loads(plan)["core_seconds"]))
         began = time.time()
