@@ -290,10 +290,12 @@ sgs_status sgs_state_read(const char *path, sgs_state_name name, const sgs_grid 
  */
 
 typedef struct sgs_copied {
-    int64_t copied;  /**< runs written */
-    int64_t same;    /**< were there already, with the same bytes */
-    int64_t damaged; /**< of `from`: the checksum does not hold */
-    int64_t limited; /**< of `from`: stopped by another step limit */
+    int64_t copied;     /**< runs written */
+    int64_t same;       /**< were there already, with the same bytes */
+    int64_t damaged;    /**< of `from`: the checksum does not hold */
+    int64_t limited;    /**< of `from`: stopped by another step limit */
+    int64_t lost;       /**< of the damaged ones, those that were pending in `to` when they came by */
+    int64_t first_lost; /**< their first in `from`, if there is any */
 } sgs_copied;
 
 /** Copies the runs that two files share by their parameters, wherever they stand. What `to` keeps of a run `from` must
@@ -316,10 +318,10 @@ sgs_status sgs_copier_copy(sgs_copier *copier, int64_t first, int64_t count, sgs
 /** What was copied so far. */
 sgs_copied sgs_copier_count(const sgs_copier *copier);
 
-/* ---- FILE.lock: one sweep at a time ------------------------------------------------------------------------------ */
+/* ---- FILE.lock: one writer at a time ----------------------------------------------------------------------------- */
 
-/** Held by rank 0 of a sweep: an OFD lock on FILE.lock plus a counter in it that beats every 5 s from a thread, with
- *  host, Slurm job, restart count and pid. */
+/** Held by rank 0 of a sweep, or by a merge: an OFD lock on FILE.lock plus a counter in it that beats every 5 s from a
+ * thread, with host, Slurm job, restart count and pid. */
 typedef struct sgs_lock sgs_lock;
 
 /** Take the lock of a results file. Lock free: taken. Lock held (or not enforced by the file system): taken over with a
@@ -331,8 +333,8 @@ sgs_status sgs_lock_take(const char *path, sgs_lock **lock, char *notice, sgs_er
 /** Release and remove. Accepts NULL. */
 void sgs_lock_release(sgs_lock *lock);
 
-/** Remove what killed sweeps left beside the file: lock files of MPI-IO, half-made files of creations and
- * merges whose process is gone. By who holds the lock or merges; what cannot be removed does no harm. */
+/** Remove what killed sweeps left beside the file: lock files of MPI-IO, half-made files of creations and merges. By
+ * who holds the lock, so that no sweep and no merge is at it, on any host; what cannot be removed does no harm. */
 void sgs_store_tidy(const char *path);
 
 #ifdef __cplusplus

@@ -22,7 +22,9 @@ static const char help[] =
     "      --help        this\n\n"
     "Exit code 75 if runs of the grid are in no IN, with their number: `sgdsweep status --grid OUT` prints the grid, "
     "and\n"
-    "`sgdsweep run` with it trains them.\n";
+    "`sgdsweep run` with it trains them. Exit code 3 and no OUT if a run does not match its checksum and is in no "
+    "other\n"
+    "IN, or has other bytes there.\n";
 
 enum { CHUNK = 16384 };
 
@@ -31,7 +33,9 @@ struct merge {
     char *const *in;
     int count;
     bool allow_size;
-    char *temporary; /* NULL before there is such a file */
+    bool complaining; /* about damaged runs that are not there */
+    sgs_lock *lock;   /* of OUT: no other merge and no sweep makes it meanwhile */
+    char *temporary;  /* NULL before there is such a file */
     sgs_grid *grid;
     sgs_store *store;
     struct event_log *log;
@@ -89,11 +93,11 @@ static sgs_status copy_runs(sgs_copier *copier, int64_t runs, sgs_error *err)
     return status;
 }
 
-static sgs_status copy_file(struct merge *merge, const char *path, sgs_error *err)
+static sgs_status copy_file(struct merge *merge, const char *path, sgs_copied *count, sgs_error *err)
 {
     sgs_store *store = NULL;
     sgs_copier *copier = NULL;
-    char why[SGS_ERROR_TEXT_BYTES] = "";
+    char why[SGS_ERROR_TEXT_BYTES] = "", text[SGS_RUN_TEXT_BYTES] = "";
     sgs_status status = sgs_store_open(path, SGS_STORE_READ, &store, err);
     if (status == SGS_OK)
         status = sgs_copier_create(store, merge->store, &copier, why, err);
@@ -101,19 +105,44 @@ static sgs_status copy_file(struct merge *merge, const char *path, sgs_error *er
         status = sgs_fail(err, SGS_EFAIL, "nothing of %s can be taken: %s", path, why);
     if (copier) {
         status = copy_runs(copier, sgs_store_runs(store), err);
-        sgs_copied count = sgs_copier_count(copier);
-        merge->sum.copied += count.copied;
-        merge->sum.same += count.same;
-        merge->sum.damaged += count.damaged;
-        if (count.damaged > 0)
-            (void)fprintf(stderr, "sgdsweep: %s: %" PRId64 " runs do not match their checksums and are left out\n",
-                          path, count.damaged);
+        *count = sgs_copier_count(copier);
     }
-    if (status == SGS_OK)
-        status = event_log_add(merge->log, "merge", json_pack("{s:s}", "file", path), err);
+    if (status == SGS_OK && merge->complaining && count->lost > 0)
+        status = sgs_fail(err, SGS_EDAMAGED,
+                          "%" PRId64 " runs of %s do not match their checksums and are in no other file, such as run "
+                          "%" PRId64 " (%s); nothing was made; `sgdsweep verify --repair` sets them pending there",
+                          count->lost, path, count->first_lost,
+                          sgs_grid_run_text(sgs_store_grid(store), count->first_lost, text));
     sgs_copier_destroy(copier);
     sgs_status closed = sgs_store_close(store, status == SGS_OK ? err : NULL);
     return status == SGS_OK ? closed : status;
+}
+
+static sgs_status take_file(struct merge *merge, const char *path, sgs_error *err)
+{
+    sgs_copied count = {0};
+    sgs_status status = copy_file(merge, path, &count, err);
+    merge->sum.copied += count.copied;
+    merge->sum.same += count.same;
+    merge->sum.damaged += count.damaged;
+    if (count.damaged > 0)
+        (void)fprintf(stderr, "sgdsweep: %s: %" PRId64 " runs do not match their checksums and are left out\n", path,
+                      count.damaged);
+    if (status == SGS_OK)
+        status = event_log_add(merge->log, "merge", json_pack("{s:s}", "file", path), err);
+    return status;
+}
+
+/* Some files are damaged: now that all is copied, does every damaged run stand in another one? */
+static sgs_status find_lost(struct merge *merge, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+    merge->complaining = true;
+    for (int i = 0; i < merge->count && status == SGS_OK && merge->sum.damaged > 0; i++) {
+        sgs_copied count = {0};
+        status = copy_file(merge, merge->in[i], &count, err);
+    }
+    return status;
 }
 
 /* In a grid with a rule for the number of seeds: what follows from the runs that are there. */
@@ -143,9 +172,11 @@ static sgs_status copy_files(struct merge *merge, sgs_error *err)
     if (status == SGS_OK)
         status = event_log_open(merge->temporary, &merge->log, err);
     for (int i = 0; i < merge->count && status == SGS_OK; i++)
-        status = copy_file(merge, merge->in[i], err);
+        status = take_file(merge, merge->in[i], err);
     if (status == SGS_OK)
         status = settle_cells(merge, err);
+    if (status == SGS_OK)
+        status = find_lost(merge, err);
     if (status == SGS_OK)
         status = sgs_store_sync(merge->store, err);
     sgs_status closed = event_log_close(merge->log, status == SGS_OK ? err : NULL);
@@ -209,15 +240,27 @@ static sgs_status say_result(const struct merge *merge, sgs_error *err)
 /* ---- the whole ----------------------------------------------------------------------------------------------------
  */
 
+static sgs_status refuse_existing(const struct merge *merge, sgs_error *err)
+{
+    return access(merge->out, F_OK) == 0 ? sgs_fail(err, SGS_EEXIST, "%s exists already", merge->out) : SGS_OK;
+}
+
 static sgs_status make_file(struct merge *merge, sgs_error *err)
 {
-    char *name = NULL;
-    if (access(merge->out, F_OK) == 0)
-        return sgs_fail(err, SGS_EEXIST, "%s exists already", merge->out);
+    char *name = NULL, notice[SGS_ERROR_TEXT_BYTES] = "";
+    sgs_status status = refuse_existing(merge, err);
+    if (status == SGS_OK)
+        status = sgs_lock_take(merge->out, &merge->lock, notice, err);
+    if (status == SGS_OK && notice[0] != '\0')
+        (void)fprintf(stderr, "sgdsweep: %s\n", notice);
+    if (status == SGS_OK)
+        status = refuse_existing(merge, err); /* who had the lock may have made it */
+    if (status != SGS_OK)
+        return status;
     sgs_store_tidy(merge->out);
     if (asprintf(&name, "%s.merge-%ld", merge->out, (long)getpid()) < 0)
         return sgs_fail(err, SGS_ENOMEM, "merging into %s", merge->out);
-    sgs_status status = sgs_store_create(name, merge->grid, merge->allow_size, err);
+    status = sgs_store_create(name, merge->grid, merge->allow_size, err);
     if (status == SGS_OK)
         merge->temporary = name;
     else
@@ -251,6 +294,7 @@ static void clean_up(struct merge *merge)
             free(log);
         }
     }
+    sgs_lock_release(merge->lock);
     free(merge->temporary);
     sgs_grid_destroy(merge->grid);
 }

@@ -254,19 +254,33 @@ static bool stops_alike(const sgs_copier *copier, int64_t i)
     return here.max_steps == there.max_steps || (result->status != SGS_RUN_MAX_STEPS && steps < here.max_steps);
 }
 
-/* Drop the targets of runs that cannot be taken, and count why, once. */
-static void drop_unusable(sgs_copier *copier, bool first_pass)
+/* Run i of the page is damaged. Is it there all the same? */
+static sgs_status count_damaged(sgs_copier *copier, int64_t i, sgs_error *err)
 {
-    for (int64_t i = 0; i < copier->page.count; i++) {
+    int8_t there = SGS_RUN_PENDING;
+    sgs_status status = sgs_store_read_status(copier->to, copier->target[i], 1, &there, err);
+    copier->count.damaged++;
+    if (status == SGS_OK && there == SGS_RUN_PENDING && copier->count.lost++ == 0)
+        copier->count.first_lost = copier->page.first + i;
+    return status;
+}
+
+/* Drop the targets of runs that cannot be taken, and count why, once. */
+static sgs_status drop_unusable(sgs_copier *copier, bool first_pass, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+    for (int64_t i = 0; i < copier->page.count && status == SGS_OK; i++) {
         if (copier->target[i] < 0)
             continue;
         bool finished = sgs_run_status_finished(copier->page.results[i].status), damaged = copier->page.damaged[i];
         bool usable = finished && !damaged && stops_alike(copier, i);
-        copier->count.damaged += first_pass && damaged;
+        if (first_pass && damaged)
+            status = count_damaged(copier, i, err);
         copier->count.limited += first_pass && finished && !damaged && !usable;
         if (!usable)
             copier->target[i] = -1;
     }
+    return status;
 }
 
 static sgs_status move_page(sgs_copier *copier, sgs_error *err)
@@ -293,8 +307,9 @@ static sgs_status copy_page(sgs_copier *copier, int64_t first, int64_t count, sg
     if (status == SGS_OK && any)
         status = sgs_store_read_page(copier->from, first, count, &copier->page, err);
     for (int64_t pass = 0; status == SGS_OK && any;) {
-        drop_unusable(copier, pass == 0);
-        status = move_page(copier, err);
+        status = drop_unusable(copier, pass == 0, err);
+        if (status == SGS_OK)
+            status = move_page(copier, err);
         if (status == SGS_OK)
             status = find_targets(copier, first, count, ++pass, &any, err);
     }

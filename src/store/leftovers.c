@@ -1,12 +1,14 @@
-/* What a killed sweep leaves beside its file and nobody would miss. */
+/* What a killed sweep or merge leaves beside its file and nobody would miss. */
 #include "folder.h"
 #include "sgdsweep/store.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "-DIGITS-DIGITS.lock": Open MPI's name for its lock file of an open file, with job and process. */
@@ -19,6 +21,22 @@ static bool is_mpi_lock(const char *tail)
         tail += 1 + digits;
     }
     return strcmp(tail, ".lock") == 0;
+}
+
+/* A results file may be called FILE-12-34, and then that is the name of its lock: ours are known by their record, and
+ * before it is written by being held. */
+static bool is_lock_of_ours(const char *path)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat info;
+    char first = '{';
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return true; /* nor anything that we could read */
+    bool theirs = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && pread(fd, &first, 1, 0) == 1 && first != '{' &&
+                  fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type == F_UNLCK;
+    close(fd);
+    return !theirs;
 }
 
 /* ".new-PID-NUMBER" or ".newlog-PID-NUMBER" of a creation whose process is gone: who creates holds the lock that the
@@ -37,8 +55,8 @@ static bool is_dead_creation(const char *tail)
     return false;
 }
 
-/* ".merge-PID", its log and its half-made files, of a merge whose process is gone. Its inputs have all that was in it.
- */
+/* ".merge-PID", its log and its half-made files, of a merge whose process is gone: a merge holds the lock too, so it is
+ * not one of another host. Its inputs have all that was in it. */
 static bool is_dead_merge(const char *tail)
 {
     static const char kind[] = ".merge-";
@@ -57,12 +75,14 @@ void sgs_store_tidy(const char *path)
     DIR *dir = folder ? opendir(folder) : NULL;
     for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         const char *tail = strncmp(entry->d_name, name, strlen(name)) == 0 ? entry->d_name + strlen(name) : "";
-        if (!is_mpi_lock(tail) && !is_dead_creation(tail) && !is_dead_merge(tail))
+        const bool lock = is_mpi_lock(tail);
+        if (!lock && !is_dead_creation(tail) && !is_dead_merge(tail))
             continue;
-        if (asprintf(&whole, "%s/%s", folder, entry->d_name) >= 0) {
+        if (asprintf(&whole, "%s/%s", folder, entry->d_name) < 0)
+            break;
+        if (!lock || !is_lock_of_ours(whole))
             (void)unlink(whole);
-            free(whole);
-        }
+        free(whole);
     }
     if (dir)
         (void)closedir(dir);

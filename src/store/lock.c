@@ -156,7 +156,8 @@ static sgs_status outwait(attempt *a, sgs_owner *old, sgs_error *err)
     char name[256];
     switch (watch(a->path, a->times, old, a->seen)) {
     case MOVING:
-        return sgs_fail(err, SGS_EEXIST, "another sweep writes this file: %s", sgs_owner_text(old, name, sizeof name));
+        return sgs_fail(err, SGS_EEXIST, "another sweep or merge writes this file: %s",
+                        sgs_owner_text(old, name, sizeof name));
     case GONE:
         a->again = true;
         return SGS_OK;

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+import threading
 import time
 import unittest
 
@@ -152,8 +153,62 @@ class Merge(ProgramTest):
         out, done = self.merge("ab.h5", a, b)
         self.assertIn("2 runs do not match their checksums", done.stderr)
         self.assertEqual(self.status(out)["results_digest"], digest)
+        out, done = self.merge("a2.h5", a, self.made("c", GRID.replace("[8, 6]", "[9]")), code=3)
+        error = [line for line in done.stderr.splitlines() if "error: " in line]
+        self.assertEqual(len(error), 1, done.stderr)
+        self.assertIn(f"2 runs of {a} do not match their checksums and are in no other file, such as run 0 (", error[0])
+        self.assertFalse([name for name in os.listdir(self.folder) if name.startswith("a2")])
+        # what then? its sweep does them again, or the merged file does
+        self.program("verify", "--repair", "--sample", "0", a, code=3)
         out, done = self.merge("a2.h5", a, a, code=75)
         self.assertEqual(self.status(out)["pending"], 2)
+
+    def test_one_at_a_time(self):
+        """Several merges into one file at once: one makes it, the others say so."""
+        parts = [self.made(f"part{k}", GRID, "--shard", f"{k}/2") for k in (1, 2)]
+        wanted, _ = self.merge("wanted.h5", *parts)
+        for case in range(3):
+            out = self.path(f"{case}.h5")
+            merges = [subprocess.Popen([PROGRAM, "merge", "-o", out, *parts], env=ENVIRONMENT, text=True,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(3)]
+            said = [merge.communicate(timeout=120)[1] for merge in merges]
+            self.assertEqual(sorted(merge.returncode for merge in merges), [0, 1, 1], said)
+            for text in said:
+                self.assertRegex(text, r"^$|^sgdsweep: error: .*(exists already|another sweep or merge writes this "
+                                       r"file: host .*, pid \d+)\n$")
+            self.assertEqual(out.read_bytes(), wanted.read_bytes())
+            self.assertEqual(sorted(name for name in os.listdir(self.folder) if name.startswith(f"{case}.h5")),
+                             [f"{case}.h5", f"{case}.h5.log"])
+
+    def test_while_another_makes_it(self):
+        """Somebody on another host has the lock, and there is a half-made file of theirs: both stay, whatever process
+        ids mean here."""
+        a, out = self.made("a", GRID), self.path("out.h5")
+        theirs = self.path("out.h5.merge-999999999", "half of it")
+        lock, stop = self.path("out.h5.lock", " " * 512), threading.Event()
+
+        def beat():
+            owner = {"host": "elsewhere", "pid": 999999999, "slurm_job": "", "restarts": 0, "counter": 0}
+            while not stop.wait(0.05):
+                owner["counter"] += 1
+                with open(lock, "r+b") as file:
+                    file.write(json.dumps(owner).ljust(511).encode() + b"\n")
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        while lock.read_bytes()[:1] != b"{":
+            time.sleep(0.01)
+        try:
+            said = self.program("merge", "-o", out, a, code=1).stderr
+        finally:
+            stop.set()
+            thread.join()
+        self.assertIn("another sweep or merge writes this file: host elsewhere, pid 999999999", said)
+        self.assertEqual(said.count("\n"), 1)
+        self.assertEqual((theirs.read_text(), lock.stat().st_size, out.exists()), ("half of it", 512, False))
+        lock.unlink()
+        self.merge("out.h5", a)
+        self.assertFalse(theirs.exists())
 
     def test_never_overwrites(self):
         a = self.made("a", GRID)

@@ -147,7 +147,7 @@ class Verify(ProgramTest):
             refused = subprocess.run([PROGRAM, "verify", results, "--repair"], capture_output=True, text=True)
             self.assertIsNone(sweep.poll(), "the sweep ended too early to mean anything")
             self.assertEqual(refused.returncode, 1)
-            self.assertIn("another sweep writes this file", refused.stderr)
+            self.assertIn("another sweep or merge writes this file", refused.stderr)
             sweep.terminate()
             self.assertEqual(sweep.wait(), 75)
         self.assertTrue(self.verify(results, "--repair", "--max-seconds", "0.1")["good"])

@@ -237,7 +237,7 @@ class FilesTest(FaultTest):
             self.assertIn(codes, ([0, 0], [0, 1]), [one.stderr for one in done])  # [0, 0]: one after the other
             for one in done:
                 if one.returncode == 1:
-                    self.assertIn("another sweep writes this file", one.stderr)
+                    self.assertIn("another sweep or merge writes this file", one.stderr)
             self.assertEqual(self.sweep("grid.yaml", "a.h5"), expected)
 
     def test_clock_set_back(self):
