@@ -203,6 +203,16 @@ void sgs_grid_strip(const sgs_grid *grid, int64_t strip, int64_t *first, int64_t
  *  @return SGS_OK; SGS_EINVAL: "what: A here, B there", a's first; SGS_ENOMEM */
 sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err);
 
+/** The same for any number of grids, added one by one, in any order: seeds may have gaps until the last one is added.
+ *  A union that was refused a grid can only be destroyed. */
+typedef struct sgs_grid_union sgs_grid_union;
+sgs_status sgs_grid_union_create(sgs_grid_union **sum, sgs_error *err);
+sgs_status sgs_grid_union_add(sgs_grid_union *sum, const sgs_grid *grid, sgs_error *err);
+
+/** @return SGS_OK; SGS_EINVAL: more than a million seeds, with gaps; SGS_ERANGE: nothing was added; SGS_ENOMEM */
+sgs_status sgs_grid_union_make(const sgs_grid_union *sum, sgs_grid **united, sgs_error *err);
+void sgs_grid_union_destroy(sgs_grid_union *sum);
+
 /** The i-th of count slices of the seed axis, 1 <= i <= count: consecutive positions, as equal as can be; all else as
  * it is.
  *  @return SGS_OK; SGS_EINVAL: fewer seeds than slices; SGS_ENOMEM */

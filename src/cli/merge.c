@@ -47,22 +47,17 @@ struct merge {
 /* ---- the grid -----------------------------------------------------------------------------------------------------
  */
 
-static sgs_status add_grid(struct merge *merge, const char *path, const sgs_grid *grid, sgs_error *err)
+static sgs_status add_grid(struct merge *merge, const char *path, const sgs_grid *grid, sgs_grid_union *sum,
+                           sgs_error *err)
 {
-    const sgs_grid *before = merge->grid ? merge->grid : grid;
-    sgs_grid *united = NULL;
-    sgs_status status = sgs_grid_unite(before, grid, &united, err);
+    sgs_status status = sgs_grid_union_add(sum, grid, err);
     if (status == SGS_EINVAL)
         return sgs_fail_in(err, status, "%s and %s do not go together", merge->in[0], path);
-    if (status != SGS_OK)
-        return status;
-    sgs_grid_destroy(merge->grid);
-    merge->grid = united;
-    return SGS_OK;
+    return status;
 }
 
 /* One file is open at a time: there may be thousands. */
-static sgs_status unite_grids(struct merge *merge, sgs_error *err)
+static sgs_status add_grids(struct merge *merge, sgs_grid_union *sum, sgs_error *err)
 {
     sgs_status status = SGS_OK;
     for (int i = 0; i < merge->count && status == SGS_OK; i++) {
@@ -72,10 +67,25 @@ static sgs_status unite_grids(struct merge *merge, sgs_error *err)
             status = sgs_fail(err, SGS_EINVAL, "%s was trained by algorithm version %d, this program has %d",
                               merge->in[i], sgs_store_algorithm_version(store), SGS_ALGORITHM_VERSION);
         if (status == SGS_OK)
-            status = add_grid(merge, merge->in[i], sgs_store_grid(store), err);
+            status = add_grid(merge, merge->in[i], sgs_store_grid(store), sum, err);
         sgs_status closed = sgs_store_close(store, status == SGS_OK ? err : NULL);
         status = status == SGS_OK ? closed : status;
     }
+    return status;
+}
+
+static sgs_status unite_grids(struct merge *merge, sgs_error *err)
+{
+    sgs_grid_union *sum = NULL;
+    sgs_status status = sgs_grid_union_create(&sum, err);
+    if (status == SGS_OK)
+        status = add_grids(merge, sum, err);
+    if (status == SGS_OK) {
+        status = sgs_grid_union_make(sum, &merge->grid, err);
+        if (status == SGS_EINVAL)
+            status = sgs_fail_in(err, status, "the union of the grids");
+    }
+    sgs_grid_union_destroy(sum);
     return status;
 }
 

@@ -1,9 +1,10 @@
 /** @file unite.c
- *  The union of two grids.
+ *  The union of grids.
  *
  *  A union's axes are sorted, so that it does not depend on the order of what is united: names as the model lists them,
  * numbers ascending, batch sizes by what they are at the largest dimension, then by their spelling. The result is made
- * as a canonical text and parsed, so it is a grid like any other. */
+ * as a canonical text and parsed, so it is a grid like any other. While grids are added their seeds are kept apart, as
+ * ranges: a text can hold few seeds with gaps, and gaps may close with grids that come later. */
 #include "expression.h"
 #include "grid_data.h"
 
@@ -12,12 +13,16 @@
 
 enum { LISTED_SEEDS_MAX = 1000000 };
 
-static int compare_integers(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left;
-    int64_t b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
+/** Seeds first .. end - 1. */
+typedef struct seed_range {
+    int64_t first, end;
+} seed_range;
+
+struct sgs_grid_union {
+    sgs_grid *axes;    /**< all but the seeds of what was added; NULL: nothing was */
+    seed_range *range; /**< ascending, with gaps between them */
+    int64_t count;
+};
 
 static int compare_dimensions(const void *left, const void *right)
 {
@@ -153,82 +158,21 @@ static bool unite_batches(const sgs_grid *a, const sgs_grid *b, sgs_grid *out)
     return good;
 }
 
-/** Seeds first .. last of a range, or of a list that may have gaps. */
-static int64_t last_seed(const sgs_grid *grid)
-{
-    int64_t last = grid->seed_first;
-    for (int64_t i = 0; grid->seed && i < grid->size[SGS_AXIS_SEED]; i++) {
-        last = grid->seed[i] > last ? grid->seed[i] : last;
-    }
-    return grid->seed ? last : grid->seed_first + grid->size[SGS_AXIS_SEED] - 1;
-}
-
-/** All seeds of a grid, or NULL: no memory. */
-static int64_t *list_seeds(const sgs_grid *grid)
-{
-    int64_t count = grid->size[SGS_AXIS_SEED];
-    int64_t *seeds = calloc((size_t)count, sizeof *seeds);
-    for (int64_t i = 0; seeds && i < count; i++) {
-        seeds[i] = sgs_grid_seed(grid, i);
-    }
-    return seeds;
-}
-
-/** As lists, which must not be long: the text of a grid has to hold what is no range. */
-static sgs_status unite_listed_seeds(const sgs_grid *a, const sgs_grid *b, sgs_grid *out, sgs_error *err)
-{
-    if (a->size[SGS_AXIS_SEED] > LISTED_SEEDS_MAX || b->size[SGS_AXIS_SEED] > LISTED_SEEDS_MAX) {
-        return sgs_fail(err, SGS_EINVAL, "the seeds of both grids make no range; accepted: at most %d seeds with gaps",
-                        (int)LISTED_SEEDS_MAX);
-    }
-    int64_t *of_a = list_seeds(a);
-    int64_t *of_b = list_seeds(b);
-    int64_t *size = &out->size[SGS_AXIS_SEED];
-    if (of_a && of_b) {
-        out->seed = merge_lists(of_a, a->size[SGS_AXIS_SEED], of_b, b->size[SGS_AXIS_SEED], sizeof *of_a,
-                                compare_integers, size);
-    }
-    free(of_a);
-    free(of_b);
-    if (!out->seed) {
-        return sgs_fail(err, SGS_ENOMEM, "uniting two grids");
-    }
-    out->seed_first = out->seed[0];
-    if (out->seed[*size - 1] - out->seed_first == *size - 1) { /* ascending and distinct: no gap */
-        free(out->seed);
-        out->seed = NULL;
-    }
-    return SGS_OK;
-}
-
-static sgs_status unite_seeds(const sgs_grid *a, const sgs_grid *b, sgs_grid *out, sgs_error *err)
-{
-    bool touch = a->seed_first <= last_seed(b) + 1 && b->seed_first <= last_seed(a) + 1;
-    if ((a->has_until || b->has_until) && a->seed_first != b->seed_first) { /* what else differs, finish() says */
-        return sgs_fail(err, SGS_EINVAL, "seed: until: first: %lld here, %lld there", (long long)a->seed_first,
-                        (long long)b->seed_first);
-    }
-    if (a->seed || b->seed || !touch) {
-        return unite_listed_seeds(a, b, out, err);
-    }
-    int64_t last = last_seed(a) > last_seed(b) ? last_seed(a) : last_seed(b);
-    out->seed_first = a->seed_first < b->seed_first ? a->seed_first : b->seed_first;
-    out->size[SGS_AXIS_SEED] = last - out->seed_first + 1;
-    return SGS_OK;
-}
-
+/** All but the seeds. */
 static sgs_status unite_axes(const sgs_grid *a, const sgs_grid *b, sgs_grid *out, sgs_error *err)
 {
     unite_names(a, b, out);
+    out->seed_first = a->seed_first;
+    out->size[SGS_AXIS_SEED] = 1;
     out->dimension = merge_lists(a->dimension, a->size[SGS_AXIS_DIMENSION], b->dimension, b->size[SGS_AXIS_DIMENSION],
                                  sizeof *a->dimension, compare_dimensions, &out->size[SGS_AXIS_DIMENSION]);
     out->step_value =
         merge_lists(a->step_value, a->size[SGS_AXIS_STEP_VALUE], b->step_value, b->size[SGS_AXIS_STEP_VALUE],
                     sizeof *a->step_value, compare_reals, &out->size[SGS_AXIS_STEP_VALUE]);
     if (!out->dimension || !out->step_value || !unite_batches(a, b, out)) {
-        return sgs_fail(err, SGS_ENOMEM, "uniting two grids");
+        return sgs_fail(err, SGS_ENOMEM, "uniting grids");
     }
-    return unite_seeds(a, b, out, err);
+    return SGS_OK;
 }
 
 /** The axes of one grid with all else of another, as a canonical text that the caller frees; nothing else in it is. */
@@ -244,7 +188,7 @@ static sgs_status mix(const sgs_grid *axes, const sgs_grid *rest, sgs_grid *mixe
     mixed->seed = axes->seed;
     mixed->seed_first = axes->seed_first;
     mixed->canonical = NULL;
-    return sgs_grid_make_canonical(mixed) == SGS_OK ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "uniting two grids");
+    return sgs_grid_make_canonical(mixed) == SGS_OK ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "uniting grids");
 }
 
 /** With the same axes the canonical texts differ where anything else does. */
@@ -266,15 +210,155 @@ static sgs_status finish(const sgs_grid *axes, const sgs_grid *a, const sgs_grid
     return status;
 }
 
-sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err)
+/** What all grids so far unite to, with one seed. */
+static sgs_status add_axes(sgs_grid_union *sum, const sgs_grid *grid, sgs_error *err)
 {
-    *united = NULL;
+    sgs_grid *united = NULL;
     sgs_grid *axes = calloc(1, sizeof *axes);
     if (!axes) {
-        return sgs_fail(err, SGS_ENOMEM, "uniting two grids");
+        return sgs_fail(err, SGS_ENOMEM, "uniting grids");
     }
-    sgs_status status = unite_axes(a, b, axes, err);
-    status = status ? status : finish(axes, a, b, united, err);
+    const sgs_grid *before = sum->axes ? sum->axes : grid;
+    sgs_status status = unite_axes(before, grid, axes, err);
+    status = status ? status : finish(axes, before, grid, &united, err);
     sgs_grid_destroy(axes);
+    if (!status) {
+        sgs_grid_destroy(sum->axes);
+        sum->axes = united;
+    }
+    return status;
+}
+
+/* ---- seeds ------------------------------------------------------------------------------------------------------ */
+
+static int compare_ranges(const void *left, const void *right)
+{
+    const seed_range *a = left;
+    const seed_range *b = right;
+    return (a->first > b->first) - (a->first < b->first);
+}
+
+/** In order, those that touch in one. */
+static void tidy_ranges(sgs_grid_union *sum)
+{
+    int64_t count = 0;
+    qsort(sum->range, (size_t)sum->count, sizeof *sum->range, compare_ranges);
+    for (int64_t i = 0; i < sum->count; i++) {
+        seed_range *last = count > 0 ? &sum->range[count - 1] : NULL;
+        if (last && sum->range[i].first <= last->end) {
+            last->end = sum->range[i].end > last->end ? sum->range[i].end : last->end;
+        } else {
+            sum->range[count++] = sum->range[i];
+        }
+    }
+    sum->count = count;
+}
+
+static sgs_status add_seeds(sgs_grid_union *sum, const sgs_grid *grid, sgs_error *err)
+{
+    int64_t more = grid->seed ? grid->size[SGS_AXIS_SEED] : 1;
+    seed_range *grown = realloc(sum->range, (size_t)(sum->count + more) * sizeof *grown);
+    if (!grown) {
+        return sgs_fail(err, SGS_ENOMEM, "uniting grids");
+    }
+    sum->range = grown;
+    for (int64_t i = 0; i < more; i++) {
+        int64_t first = grid->seed ? grid->seed[i] : grid->seed_first;
+        sum->range[sum->count++] = (seed_range){first, first + (grid->seed ? 1 : grid->size[SGS_AXIS_SEED])};
+    }
+    tidy_ranges(sum);
+    return SGS_OK;
+}
+
+/** Into a shallow copy: a range, or a list that the caller frees. */
+static sgs_status set_seeds(const sgs_grid_union *sum, sgs_grid *grid, sgs_error *err)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < sum->count; i++) {
+        count += sum->range[i].end - sum->range[i].first;
+    }
+    grid->seed_first = sum->range[0].first;
+    grid->size[SGS_AXIS_SEED] = count;
+    grid->seed = NULL;
+    if (sum->count <= 1) {
+        return SGS_OK;
+    }
+    if (count > LISTED_SEEDS_MAX) {
+        return sgs_fail(
+            err, SGS_EINVAL,
+            "seeds: %lld of them, and between %lld and %lld there is a gap; accepted: at most %d seeds with "
+            "gaps",
+            (long long)count, (long long)sum->range[0].end - 1, (long long)sum->range[1].first, (int)LISTED_SEEDS_MAX);
+    }
+    grid->seed = malloc((size_t)count * sizeof *grid->seed);
+    if (!grid->seed) {
+        return sgs_fail(err, SGS_ENOMEM, "uniting grids");
+    }
+    for (int64_t i = 0, at = 0; i < sum->count; i++) {
+        for (int64_t seed = sum->range[i].first; seed < sum->range[i].end; seed++) {
+            grid->seed[at++] = seed;
+        }
+    }
+    return SGS_OK;
+}
+
+/* ---- the union -------------------------------------------------------------------------------------------------- */
+
+sgs_status sgs_grid_union_create(sgs_grid_union **sum, sgs_error *err)
+{
+    *sum = calloc(1, sizeof **sum);
+    return *sum ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "uniting grids");
+}
+
+void sgs_grid_union_destroy(sgs_grid_union *sum)
+{
+    if (!sum) {
+        return;
+    }
+    sgs_grid_destroy(sum->axes);
+    free(sum->range);
+    free(sum);
+}
+
+sgs_status sgs_grid_union_add(sgs_grid_union *sum, const sgs_grid *grid, sgs_error *err)
+{
+    const sgs_grid *before = sum->axes;
+    if (before && (before->has_until || grid->has_until) && before->seed_first != grid->seed_first) {
+        return sgs_fail(err, SGS_EINVAL, "seed: until: first: %lld here, %lld there", (long long)before->seed_first,
+                        (long long)grid->seed_first);
+    }
+    sgs_status status = add_axes(sum, grid, err);
+    return status ? status : add_seeds(sum, grid, err);
+}
+
+sgs_status sgs_grid_union_make(const sgs_grid_union *sum, sgs_grid **united, sgs_error *err)
+{
+    *united = NULL;
+    if (!sum->axes) {
+        return sgs_fail(err, SGS_ERANGE, "a union of no grids");
+    }
+    sgs_grid whole = *sum->axes;
+    whole.canonical = NULL;
+    sgs_status status = set_seeds(sum, &whole, err);
+    if (!status && sgs_grid_make_canonical(&whole) != SGS_OK) {
+        status = sgs_fail(err, SGS_ENOMEM, "uniting grids");
+    }
+    if (!status) {
+        status = sgs_grid_parse(whole.canonical, strlen(whole.canonical), "the union of the grids", united, err);
+    }
+    free(whole.canonical);
+    free(whole.seed);
+    return status;
+}
+
+sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err)
+{
+    sgs_grid_union *sum = NULL;
+    *united = NULL;
+    sgs_status status = sgs_grid_union_create(&sum, err);
+    status = status ? status : sgs_grid_union_add(sum, a, err);
+    status = status ? status : sgs_grid_union_add(sum, b, err);
+    status = status ? status : sgs_grid_union_make(sum, united, err);
+    sgs_grid_union_destroy(sum);
     return status;
 }

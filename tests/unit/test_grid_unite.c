@@ -129,6 +129,19 @@ static void assert_same_grid(const sgs_grid *a, const sgs_grid *b)
     assert_string_equal(sgs_grid_canonical(a), sgs_grid_canonical(b));
 }
 
+/** Of three, in the order-th of their six orders. */
+static sgs_status unite_three(sgs_grid *const three[3], int order, sgs_grid **united, sgs_error *err)
+{
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    sgs_grid_union *sum = NULL;
+    assert_int_equal(sgs_grid_union_create(&sum, err), SGS_OK);
+    for (int k = 0; k < 3; k++)
+        assert_int_equal(sgs_grid_union_add(sum, three[orders[order][k]], err), SGS_OK);
+    sgs_status status = sgs_grid_union_make(sum, united, err);
+    sgs_grid_union_destroy(sum);
+    return status;
+}
+
 static void unions_know_no_order(void **state)
 {
     (void)state;
@@ -141,6 +154,10 @@ static void unions_know_no_order(void **state)
         assert_same_grid(left, right);
         assert_same_grid(left, again);
         assert_same_grid(left, twice);
+        sgs_grid *three = NULL;
+        assert_int_equal(unite_three(g, i % 6, &three, NULL), SGS_OK);
+        assert_same_grid(left, three);
+        sgs_grid_destroy(three);
         sgs_grid *all[] = {g[0], g[1], g[2], ab, ba, bc, left, right, again, twice};
         for (int k = 0; k < 10; k++)
             sgs_grid_destroy(all[k]);
@@ -270,6 +287,51 @@ static void huge_ranges_of_seeds(void **state)
     sgs_grid_destroy(united);
 }
 
+/** Gaps that a third grid closes are none, whichever comes first; others are refused in any order. */
+static void gaps_in_many_seeds(void **state)
+{
+    static const struct {
+        const char *seeds[3], *says; /* the union's seeds, or what is wrong with them; NULL: a list of 999999 */
+        bool good;
+    } table[] = {
+        {{"{first: 0, count: 2000000}", "{first: 4000000, count: 2000000}", "{first: 2000000, count: 2000000}"},
+         "seed: {first: 0, count: 6000000}",
+         true},
+        {{"[0, 5000000]", "{first: 1, count: 3000000}", "{first: 3000001, count: 1999999}"},
+         "seed: {first: 0, count: 5000001}",
+         true},
+        {{"[7, 3, 9]", "[4, 8]", "[6, 9]"}, "seed: [3, 4, 6, 7, 8, 9]", true},
+        {{"{first: 0, count: 500000}", "{first: 500001, count: 499999}", "700000"}, NULL, true},
+        {{"{first: 0, count: 500000}", "{first: 500001, count: 500001}", "700000"},
+         "seeds: 1000001 of them, and between 499999 and 500001 there is a gap; accepted: at most 1000000 seeds with "
+         "gaps",
+         false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        sgs_grid *three[3];
+        char text[TEXT_BYTES];
+        for (int k = 0; k < 3; k++) {
+            snprintf(text, sizeof text, "dimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: %s\n", table[i].seeds[k]);
+            three[k] = parse(text);
+        }
+        for (int order = 0; order < (table[i].says ? 6 : 1); order++) {
+            sgs_grid *united = NULL;
+            sgs_error err = {""};
+            assert_int_equal(unite_three(three, order, &united, &err), table[i].good ? SGS_OK : SGS_EINVAL);
+            if (!table[i].good)
+                assert_string_equal(err.text, table[i].says);
+            else if (table[i].says)
+                assert_non_null(strstr(sgs_grid_canonical(united), table[i].says));
+            else
+                assert_int_equal(sgs_grid_axis_size(united, SGS_AXIS_SEED), 999999);
+            sgs_grid_destroy(united);
+        }
+        for (int k = 0; k < 3; k++)
+            sgs_grid_destroy(three[k]);
+    }
+}
+
 static void what_differs_is_named(void **state)
 {
     (void)state;
@@ -353,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_union_has_all_runs),
         cmocka_unit_test(sorted_axes),
         cmocka_unit_test(huge_ranges_of_seeds),
+        cmocka_unit_test(gaps_in_many_seeds),
         cmocka_unit_test(what_differs_is_named),
         cmocka_unit_test(slices_make_the_whole),
     };
