@@ -13,11 +13,11 @@ enum { FEATURES = 16, RECORDS = 4 }; /* values of a run: 8 points in two steps, 
 /* What run i leaves, the same on every rank. */
 static sgs_result result_of(int64_t i, double weights[FEATURES], sgs_value records[RECORDS])
 {
-    scene_state = (uint64_t)i * 7919 + 1;
+    gsl_rng_set(rng, (unsigned long)i * 7919 + 1);
     for (int k = 0; k < FEATURES; k++)
-        weights[k] = random_unit();
+        weights[k] = uniform(0, 1);
     for (int k = 0; k < RECORDS; k++)
-        records[k].integer = (int64_t)random_bits();
+        records[k].integer = (int64_t)chance_bits();
     return random_result();
 }
 
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, chance_begin, chance_end);
     if (failed != 0) /* the other ranks may wait for this one */
         MPI_Abort(MPI_COMM_WORLD, 1);
     MPI_Finalize();

@@ -77,5 +77,5 @@ function(sgs_mpi_test name ranks)
     "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_mpi_yield_when_idle=1")
 endfunction()
 
-sgs_mpi_test(test_store_parallel 1 LINKS sgs_store)
-sgs_mpi_test(test_store_parallel 3 LINKS sgs_store)
+sgs_mpi_test(test_store_parallel 1 LINKS sgs_store PkgConfig::GSL)
+sgs_mpi_test(test_store_parallel 3 LINKS sgs_store PkgConfig::GSL)

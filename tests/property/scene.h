@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "../chance.h"
+
 enum { D_MAX = 8, SCENES = 400 };
 
 /* A run's shape, its data, and two points of R^d with their coordinates: the end w and the start w0. */
@@ -27,8 +29,6 @@ typedef struct scene {
     double a[D_MAX], a0[D_MAX], outside, outside0;
     double w[D_MAX], w0[D_MAX];
 } scene;
-
-static gsl_rng *rng; /* set_up makes it from SGDSWEEP_TEST_SEED or the clock, and prints the seed */
 
 /* ---- dense definitions ------------------------------------------------------------------------------------------- */
 
@@ -185,24 +185,6 @@ static inline void draw_converged(scene *s, double *limit)
     s->outside = s->run.d > n ? 1e-9 : 0.0;
     embed(s, at, 0.0, limit);
     embed(s, s->a, s->outside, s->w);
-}
-
-static inline int set_up(void **state)
-{
-    (void)state;
-    const char *text = getenv("SGDSWEEP_TEST_SEED");
-    const unsigned long seed = text ? strtoul(text, NULL, 10) : (unsigned long)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%lu\n", seed);
-    rng = gsl_rng_alloc(gsl_rng_mt19937);
-    gsl_rng_set(rng, seed);
-    return 0;
-}
-
-static inline int tear_down(void **state)
-{
-    (void)state;
-    gsl_rng_free(rng);
-    return 0;
 }
 
 #endif

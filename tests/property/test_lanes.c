@@ -11,33 +11,9 @@
 
 #include <cmocka.h>
 
+#include "../chance.h"
+
 /* ---- random cases ------------------------------------------------------------------------------------------------ */
-
-static uint64_t random_state;
-
-static uint64_t next_random(void)
-{
-    return random_state = random_state * 6364136223846793005u + 1442695040888963407u, random_state >> 11;
-}
-
-static int between(int low, int high)
-{
-    return low + (int)(next_random() % (uint64_t)(high - low + 1));
-}
-
-static double uniform(double low, double high)
-{
-    return low + (high - low) * ((double)next_random() / 9007199254740992.0);
-}
-
-static int setup(void **context)
-{
-    (void)context;
-    const char *seed = getenv("SGDSWEEP_TEST_SEED");
-    random_state = seed ? strtoull(seed, NULL, 10) : 20250101;
-    printf("seed %llu\n", (unsigned long long)random_state);
-    return 0;
-}
 
 static sgs_run random_run(int n_max, double eps_max)
 {
@@ -504,15 +480,15 @@ static void test_starts(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_trajectories, setup),
-        cmocka_unit_test_setup(test_single_steps, setup),
-        cmocka_unit_test_setup(test_same_bits, setup),
-        cmocka_unit_test_setup(test_saved_and_restored, setup),
-        cmocka_unit_test_setup(test_foreign_state, setup),
+        cmocka_unit_test(test_trajectories),
+        cmocka_unit_test(test_single_steps),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_saved_and_restored),
+        cmocka_unit_test(test_foreign_state),
         cmocka_unit_test(test_unknown_isa),
         cmocka_unit_test(test_full_batch_is_dense),
         cmocka_unit_test(test_any_other_is_sparse),
         cmocka_unit_test(test_starts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

@@ -369,5 +369,5 @@ int main(void)
         cmocka_unit_test(tiny_points_are_measured_too),
         cmocka_unit_test(a_diverged_run_has_its_steps_and_its_start),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

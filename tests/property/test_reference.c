@@ -12,13 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-enum { N_MAX = 24 };
+#include "../chance.h"
 
-static gsl_rng *rng;
+enum { N_MAX = 24 };
 
 static int uniform_int(int low, int high)
 {
@@ -354,24 +353,6 @@ static void too_much_memory_is_an_error_and_not_an_abort(void **state)
     assert_int_equal(handler_calls, 0);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    const char *text = getenv("SGDSWEEP_TEST_SEED");
-    const unsigned long seed = text ? strtoul(text, NULL, 10) : (unsigned long)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%lu\n", seed);
-    rng = gsl_rng_alloc(gsl_rng_mt19937);
-    gsl_rng_set(rng, seed);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    gsl_rng_free(rng);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,5 +370,5 @@ int main(void)
         cmocka_unit_test(a_relu_start_without_active_points_is_dead_at_once),
         cmocka_unit_test(too_much_memory_is_an_error_and_not_an_abort),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

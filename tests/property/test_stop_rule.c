@@ -176,5 +176,5 @@ int main(void)
         cmocka_unit_test(dead_points),
         cmocka_unit_test(saddles_are_not_ends),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

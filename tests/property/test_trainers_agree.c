@@ -11,13 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-enum { N_MAX = RECURSION_N_MAX, JOBS = 12 };
+#include "../chance.h"
 
-static gsl_rng *rng;
+enum { N_MAX = RECURSION_N_MAX, JOBS = 12 };
 
 static int uniform_int(int low, int high)
 {
@@ -213,29 +212,11 @@ static void whole_runs_agree(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    const char *text = getenv("SGDSWEEP_TEST_SEED");
-    const unsigned long seed = text ? strtoul(text, NULL, 10) : (unsigned long)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%lu\n", seed);
-    rng = gsl_rng_alloc(gsl_rng_mt19937);
-    gsl_rng_set(rng, seed);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    gsl_rng_free(rng);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trajectories_agree),
         cmocka_unit_test(whole_runs_agree),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

@@ -10,40 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
+
+#include "../chance.h"
 
 enum { BINS = 12, VALUES = SGS_WALK_SUMS * BINS, RUNS = 24 };
 static const double RANGE = 3.0;
 
 /* ---- random cases ------------------------------------------------------------------------------------------------ */
-
-static uint64_t random_state;
-
-static uint64_t next_random(void)
-{
-    return random_state = random_state * 6364136223846793005u + 1442695040888963407u, random_state >> 11;
-}
-
-static int between(int low, int high)
-{
-    return low + (int)(next_random() % (uint64_t)(high - low + 1));
-}
-
-static double uniform(double low, double high)
-{
-    return low + (high - low) * ((double)next_random() / 9007199254740992.0);
-}
-
-static int set_up(void **context)
-{
-    (void)context;
-    const char *seed = getenv("SGDSWEEP_TEST_SEED");
-    random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%llu\n", (unsigned long long)random_state);
-    return 0;
-}
 
 static sgs_run random_run(int n_max, double eps_max)
 {
@@ -275,7 +250,7 @@ static void reference_walk(const sgs_job *job, observed *o)
     const sgs_run *run = &job->run;
     int32_t pair[2];
     *o = (observed){.unsure = false};
-    assert_int_equal(sgs_reference_create(run, next_random(), &reference, NULL), SGS_OK);
+    assert_int_equal(sgs_reference_create(run, chance_bits(), &reference, NULL), SGS_OK);
     const int64_t stride = sgs_check_stride(run), unit = unit_of(run), part = 16 * unit;
     const int64_t window = (stride + part - 1) / part * unit;
     const bool walks = pair_of(run, sgs_reference_point(reference), pair) && !sgs_gradient_is_full(run);
@@ -433,5 +408,5 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_law),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
+
+#include "../chance.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
@@ -38,17 +39,6 @@ static sgs_grid *a_mean(const char *measure, double half_width)
              "{measure: %s, half_width: %g, confidence: 0.9, looks: [50, 400, 3200]}}\n",
              measure, half_width);
     return a_grid(text);
-}
-
-static gsl_rng *a_generator(void)
-{
-    const char *given = getenv("SGDSWEEP_TEST_SEED");
-    unsigned long seed = given ? strtoul(given, NULL, 10) : (unsigned long)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%lu\n", seed);
-    gsl_rng *generator = gsl_rng_alloc(gsl_rng_mt19937);
-    assert_non_null(generator);
-    gsl_rng_set(generator, seed);
-    return generator;
 }
 
 static sgs_result a_result(const sgs_grid *grid, sgs_run_status status, double value)
@@ -116,17 +106,16 @@ static void shares_of_a_million(void **state)
 static void means_are_the_bound(void **state)
 {
     (void)state;
-    gsl_rng *generator = a_generator();
     sgs_grid *grid = a_mean("participation_ratio", 0.5);
     for (int trial = 0; trial < 200; trial++) {
         int64_t cell = trial % 2;
         double n = cell == 0 ? 4 : 50;
-        int m = 2 + (int)gsl_rng_uniform_int(generator, 500);
+        int m = 2 + (int)gsl_rng_uniform_int(rng, 500);
         sgs_evidence evidence = {0};
         double z[2][502];
         for (int i = 0; i < m; i++) {
-            bool known = gsl_rng_uniform(generator) < 0.9;
-            double place = gsl_rng_uniform(generator) < 0.5 ? gsl_rng_uniform(generator) : 0.25;
+            bool known = gsl_rng_uniform(rng) < 0.9;
+            double place = gsl_rng_uniform(rng) < 0.5 ? gsl_rng_uniform(rng) : 0.25;
             sgs_result result = a_result(grid, known ? SGS_RUN_CONVERGED : SGS_RUN_MAX_STEPS, 1 + (n - 1) * place);
             sgs_evidence_add(grid, cell, &result, &evidence);
             z[0][i] = known ? place : 0;
@@ -152,7 +141,6 @@ static void means_are_the_bound(void **state)
         assert_true(high >= 1 + end[1] * scale - 1e-12 && high <= 1 + (end[1] + 1.01e-6) * scale);
     }
     sgs_grid_destroy(grid);
-    gsl_rng_free(generator);
 }
 
 /** Added one by one, in any order or joined from parts: the same integers. */
@@ -160,26 +148,24 @@ static void evidence_has_no_order(void **state)
 {
     (void)state;
     enum { RUNS = 1000 };
-    gsl_rng *generator = a_generator();
     sgs_grid *grid = a_mean("alignment_init", 0.1);
     sgs_result results[RUNS];
     sgs_evidence whole = {0};
     for (int i = 0; i < RUNS; i++) {
-        results[i] = a_result(grid, i % 7 ? SGS_RUN_CONVERGED : SGS_RUN_DEAD, 2 * gsl_rng_uniform(generator) - 1);
+        results[i] = a_result(grid, i % 7 ? SGS_RUN_CONVERGED : SGS_RUN_DEAD, 2 * gsl_rng_uniform(rng) - 1);
         sgs_evidence_add(grid, 0, &results[i], &whole);
     }
     for (int trial = 0; trial < 20; trial++) {
         sgs_evidence parts[5] = {{0}};
         sgs_evidence sum = {0};
-        gsl_ran_shuffle(generator, results, RUNS, sizeof *results);
+        gsl_ran_shuffle(rng, results, RUNS, sizeof *results);
         for (int i = 0; i < RUNS; i++)
-            sgs_evidence_add(grid, 0, &results[i], &parts[gsl_rng_uniform_int(generator, 5)]);
+            sgs_evidence_add(grid, 0, &results[i], &parts[gsl_rng_uniform_int(rng, 5)]);
         for (int i = 0; i < 5; i++)
             sgs_evidence_join(&sum, &parts[i]);
         assert_memory_equal(&sum, &whole, sizeof sum);
     }
     sgs_grid_destroy(grid);
-    gsl_rng_free(generator);
 }
 
 /* ---- decisions -----------------------------------------------------------------------------------------------------
@@ -349,7 +335,7 @@ static bool rule_covers(const sgs_grid *grid, const int64_t *count, double truth
     return decision.low <= truth && truth <= decision.high;
 }
 
-static struct coverage simulate_shares(const sgs_grid *grid, gsl_rng *generator, double truth, int trials)
+static struct coverage simulate_shares(const sgs_grid *grid, double truth, int trials)
 {
     const sgs_until *until = sgs_grid_until(grid);
     struct coverage covered = {0, 0};
@@ -358,7 +344,7 @@ static struct coverage simulate_shares(const sgs_grid *grid, gsl_rng *generator,
         int64_t before = 0;
         for (int look = 0; look < until->looks; look++) {
             int64_t more = until->look[look] - (look > 0 ? until->look[look - 1] : 0);
-            before += gsl_ran_binomial(generator, truth, (unsigned)more);
+            before += gsl_ran_binomial(rng, truth, (unsigned)more);
             count[look] = before;
         }
         covered.ours += rule_covers(grid, count, truth);
@@ -376,17 +362,15 @@ static void shares_are_covered(void **state)
         double truth, naive_low, naive_high;
     } cases[] = {{0.02, 0.57, 0.73}, {0.5, 0, 1}, {0.9, 0, 1}, {0.98, 0.57, 0.73}, {0.999, 0.03, 0.13}};
     enum { TRIALS = 2000 };
-    gsl_rng *generator = a_generator();
     sgs_grid *grid = a_grid(sparse);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct coverage covered = simulate_shares(grid, generator, cases[i].truth, TRIALS);
+        struct coverage covered = simulate_shares(grid, cases[i].truth, TRIALS);
         print_message("truth %g: covered %.1f %%, naive t interval %.1f %%\n", cases[i].truth, 100 * covered.ours,
                       100 * covered.naive);
         assert_true(covered.ours >= 0.925);
         assert_true(covered.naive >= cases[i].naive_low && covered.naive <= cases[i].naive_high);
     }
     sgs_grid_destroy(grid);
-    gsl_rng_free(generator);
 }
 
 /** Means of a skewed quantity in [-1, 1], of which one run in twenty does not converge: the interval covers the mean
@@ -395,7 +379,6 @@ static void means_are_covered(void **state)
 {
     (void)state;
     enum { TRIALS = 500 };
-    gsl_rng *generator = a_generator();
     sgs_grid *grid = a_mean("alignment_init", 0.15);
     const sgs_until *until = sgs_grid_until(grid);
     double truth = 2 * (2.0 / 22) - 1; /* of the beta distribution below */
@@ -406,9 +389,9 @@ static void means_are_covered(void **state)
         sgs_decision decision = sgs_decision_open();
         for (int look = 0; decision.precision == SGS_PRECISION_OPEN; look++) {
             while (evidence.runs < until->look[look]) {
-                bool converged = gsl_rng_uniform(generator) > 0.05;
-                sgs_result result = a_result(grid, converged ? SGS_RUN_CONVERGED : SGS_RUN_MAX_STEPS,
-                                             2 * gsl_ran_beta(generator, 2, 20) - 1);
+                bool converged = gsl_rng_uniform(rng) > 0.05;
+                sgs_result result =
+                    a_result(grid, converged ? SGS_RUN_CONVERGED : SGS_RUN_MAX_STEPS, 2 * gsl_ran_beta(rng, 2, 20) - 1);
                 sgs_evidence_add(grid, 0, &result, &evidence);
             }
             assert_int_equal(sgs_decide(grid, 0, look, &evidence, &decision, NULL), SGS_OK);
@@ -422,7 +405,6 @@ static void means_are_covered(void **state)
     assert_true(covered >= 0.82 * TRIALS);
     assert_true(reached[1] > 0 && reached[0] == 0);
     sgs_grid_destroy(grid);
-    gsl_rng_free(generator);
 }
 
 int main(void)
@@ -434,5 +416,5 @@ int main(void)
         cmocka_unit_test(means_at_their_edges), cmocka_unit_test(cells_need_whole_prefixes),
         cmocka_unit_test(shares_are_covered),   cmocka_unit_test(means_are_covered),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

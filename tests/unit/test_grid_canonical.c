@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
+
+#include "../chance.h"
 
 static sgs_grid *parse(const char *text)
 {
@@ -106,31 +107,15 @@ static void json_is_the_same_grid(void **state)
     sgs_grid_destroy(yaml);
 }
 
-static uint64_t random_state;
-
-/** splitmix64 */
-static uint64_t next_random(void)
-{
-    uint64_t z = random_state += 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-static int below(int n)
-{
-    return (int)(next_random() % (uint64_t)n);
-}
-
 static const char *pick(const char *const *words, int count)
 {
-    return words[below(count)];
+    return words[(int)chance(count)];
 }
 
 static double random_step(void)
 {
-    double mantissa = 1 + (double)(next_random() >> 11) * 0x1p-53;
-    for (int i = below(60); i > 0; i--) {
+    double mantissa = uniform(1, 2);
+    for (int i = (int)chance(60); i > 0; i--) {
         mantissa /= 8;
     }
     return mantissa;
@@ -138,14 +123,14 @@ static double random_step(void)
 
 static void write_steps(FILE *out)
 {
-    bool scaled = below(2);
+    bool scaled = (int)chance(2);
     fputs(scaled ? "step_size: {scaled_by_batch: " : "step_size: ", out);
-    if (below(3) == 0) {
+    if ((int)chance(3) == 0) {
         double low = random_step();
-        fprintf(out, "{%s: [%.17g, %.17g], points: %d}", below(2) ? "log" : "linear", low, low * (2 + below(100)),
-                2 + below(20));
+        fprintf(out, "{%s: [%.17g, %.17g], points: %d}", (int)chance(2) ? "log" : "linear", low,
+                low * (2 + (int)chance(100)), 2 + (int)chance(20));
     } else {
-        int count = 1 + below(5);
+        int count = 1 + (int)chance(5);
         for (int i = 0; i < count; i++) {
             fprintf(out, "%s%.17g", i ? ", " : "[", random_step());
         }
@@ -156,15 +141,15 @@ static void write_steps(FILE *out)
 
 static void write_seeds(FILE *out)
 {
-    if (below(2)) {
-        fprintf(out, "seed: {first: %d, count: %d}\n", below(1000), 1 + below(1000));
+    if ((int)chance(2)) {
+        fprintf(out, "seed: {first: %d, count: %d}\n", (int)chance(1000), 1 + (int)chance(1000));
         return;
     }
-    int count = 1 + below(6);
-    int64_t seed = below(5);
+    int count = 1 + (int)chance(6);
+    int64_t seed = (int)chance(5);
     fprintf(out, "seed: [%lld", (long long)seed);
     for (int i = 1; i < count; i++) {
-        seed += 1 + below(3);
+        seed += 1 + (int)chance(3);
         fprintf(out, ", %lld", (long long)seed);
     }
     fputs("]\n", out);
@@ -203,17 +188,18 @@ static char *random_text(void)
     fprintf(out, "dimension: %s\nbatch_size: %s\n", pick(dimensions, 5), pick(batches, 6));
     write_steps(out);
     write_seeds(out);
-    if (below(2)) {
+    if ((int)chance(2)) {
         fprintf(out, "activation: %s\nsamples: %s\n", pick(activations, 5), pick(samples, 6));
     }
-    if (below(2)) {
+    if ((int)chance(2)) {
         fprintf(out, "init: %s\nstop: %s\n", pick(inits, 6), pick(stops, 5));
     }
-    if (below(2)) {
-        fprintf(out, "batches: %s\nweights: %s\n", below(2) ? "own" : "common", below(2) ? "none" : "final");
+    if ((int)chance(2)) {
+        fprintf(out, "batches: %s\nweights: %s\n", (int)chance(2) ? "own" : "common",
+                (int)chance(2) ? "none" : "final");
         fprintf(out, "record: %s\n", pick(records, 6));
     }
-    if (below(2)) {
+    if ((int)chance(2)) {
         fprintf(out, "sampling: %s\n", pick(samplings, 4));
     }
     fclose(out);
@@ -235,7 +221,7 @@ static void check_same(const sgs_grid *a, const sgs_grid *b)
     }
     assert_int_equal(sgs_grid_weights(a), sgs_grid_weights(b));
     for (int i = 0; i < 20; i++) {
-        int64_t index = (int64_t)(next_random() % (uint64_t)sgs_grid_runs(a));
+        int64_t index = chance(sgs_grid_runs(a));
         sgs_run x;
         sgs_run y;
         sgs_stop s;
@@ -253,9 +239,6 @@ static void check_same(const sgs_grid *a, const sgs_grid *b)
 static void random_round_trips(void **state)
 {
     (void)state;
-    const char *given = getenv("SGDSWEEP_TEST_SEED");
-    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("SGDSWEEP_TEST_SEED=%llu\n", (unsigned long long)random_state);
     for (int i = 0; i < 1000; i++) {
         char *text = random_text();
         sgs_grid *grid = parse(text);
@@ -336,7 +319,7 @@ int main(void)
         cmocka_unit_test(exact_form),
         cmocka_unit_test(exact_form_of_rules),
         cmocka_unit_test(json_is_the_same_grid),
-        cmocka_unit_test(random_round_trips),
+        cmocka_unit_test_setup_teardown(random_round_trips, chance_begin, chance_end),
         cmocka_unit_test(differences_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,27 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "../chance.h"
+
 enum { TEXT_BYTES = 1000, RUNS_MAX = 20000 };
-
-static uint64_t random_state;
-
-/** splitmix64 */
-static uint64_t next_random(void)
-{
-    uint64_t z = random_state += 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-static int below(int n)
-{
-    return (int)(next_random() % (uint64_t)n);
-}
 
 static sgs_grid *parse(const char *text)
 {
@@ -43,12 +28,12 @@ static sgs_grid *parse(const char *text)
 static void write_axis(FILE *out, const char *key, const char *const *words, int count)
 {
     int order[16];
-    int taken = 1 + below(count);
+    int taken = 1 + (int)chance(count);
     for (int i = 0; i < count; i++)
         order[i] = i;
     fprintf(out, "%s: [", key);
     for (int i = 0; i < taken; i++) {
-        int other = i + below(count - i);
+        int other = i + (int)chance(count - i);
         int word = order[other];
         order[other] = order[i];
         order[i] = word;
@@ -75,10 +60,10 @@ static sgs_grid *random_grid(const char *settings)
     write_axis(out, "\nbatch_size", batches, 9);
     write_axis(out, "\nstep_size: {scaled_by_batch", steps, 4);
     fputs("}\n", out);
-    if (below(2))
+    if ((int)chance(2))
         write_axis(out, "seed", seeds, 6);
     else
-        fprintf(out, "seed: {first: %d, count: %d}", below(5), 1 + below(5));
+        fprintf(out, "seed: {first: %d, count: %d}", (int)chance(5), 1 + (int)chance(5));
     fprintf(out, "\n%s", settings);
     assert_int_equal(fclose(out), 0);
     return parse(text);
@@ -148,7 +133,7 @@ static void unions_know_no_order(void **state)
     for (int i = 0; i < 300; i++) {
         sgs_grid *g[3] = {random_grid(""), random_grid(""), random_grid("")};
         sgs_grid *ab = unite(g[0], g[1]), *ba = unite(g[1], g[0]), *bc = unite(g[1], g[2]);
-        sgs_grid *left = unite(ab, g[2]), *right = unite(g[0], bc), *again = unite(left, g[below(3)]);
+        sgs_grid *left = unite(ab, g[2]), *right = unite(g[0], bc), *again = unite(left, g[(int)chance(3)]);
         sgs_grid *twice = unite(left, left);
         assert_same_grid(ab, ba);
         assert_same_grid(left, right);
@@ -204,8 +189,8 @@ static void runs_are_found_by_their_keys(void **state)
                                            "init: {distribution: sphere, scale: 0.2}"};
     int64_t found = 0;
     for (int i = 0; i < 60; i++) {
-        int kind = below(5); /* an own start seed may be the one of all */
-        sgs_grid *a = random_grid(settings[kind]), *b = random_grid(settings[kind < 3 ? below(3) : kind]);
+        int kind = (int)chance(5); /* an own start seed may be the one of all */
+        sgs_grid *a = random_grid(settings[kind]), *b = random_grid(settings[kind < 3 ? (int)chance(3) : kind]);
         check_match(a, b, &found);
         sgs_grid_destroy(a);
         sgs_grid_destroy(b);
@@ -373,7 +358,7 @@ static void slices_make_the_whole(void **state)
     (void)state;
     for (int i = 0; i < 100; i++) {
         sgs_grid *whole = random_grid("record: ladder\n"), *united = NULL;
-        int64_t seeds = sgs_grid_axis_size(whole, SGS_AXIS_SEED), count = 1 + below((int)seeds), all = 0;
+        int64_t seeds = sgs_grid_axis_size(whole, SGS_AXIS_SEED), count = 1 + (int)chance((int)seeds), all = 0;
         for (int64_t k = 1; k <= count; k++) {
             sgs_grid *part = NULL;
             assert_int_equal(sgs_grid_slice(whole, k, count, &part, NULL), SGS_OK);
@@ -397,15 +382,6 @@ static void slices_make_the_whole(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    const char *text = getenv("SGDSWEEP_TEST_SEED");
-    random_state = text ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%llu\n", (unsigned long long)random_state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,5 +395,5 @@ int main(void)
         cmocka_unit_test(what_differs_is_named),
         cmocka_unit_test(slices_make_the_whole),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

@@ -38,9 +38,9 @@ static expected random_contents(const sgs_store *store)
         sgs_grid_coordinates(sgs_store_grid(store), i, &at);
         int32_t n = sgs_grid_samples(sgs_store_grid(store), at.at[SGS_AXIS_DIMENSION]);
         for (int64_t k = 0; k < e.weight_values; k++)
-            e.weights[i * e.weight_values + k] = k % e.features < n ? random_unit() : NAN;
+            e.weights[i * e.weight_values + k] = k % e.features < n ? uniform(0, 1) : NAN;
         for (int64_t k = 0; k < e.record_values; k++)
-            e.records[i * e.record_values + k].integer = (int64_t)random_bits();
+            e.records[i * e.record_values + k].integer = (int64_t)chance_bits();
     }
     return e;
 }
@@ -56,7 +56,7 @@ static void forget(expected *e)
 static void write_all(sgs_store *store, const expected *e)
 {
     for (int64_t first = 0; first < e->runs;) {
-        int64_t longest = 1 + random_below(60), count = 0;
+        int64_t longest = 1 + chance(60), count = 0;
         while (count < longest && first + count < e->runs && !sgs_store_is_skipped(store, first + count))
             count++;
         sgs_rows rows = rows_of(e, first);
@@ -92,7 +92,7 @@ static void check_results(sgs_store *store, const expected *e)
 static void check_ranges(sgs_store *store, const expected *e)
 {
     for (int trial = 0; trial < 20; trial++) {
-        int64_t first = random_below(e->runs), count = random_below(e->runs - first + 1);
+        int64_t first = chance(e->runs), count = chance(e->runs - first + 1);
         sgs_result *results = calloc((size_t)count + 1, sizeof *results);
         sgs_value *records = calloc((size_t)(count * e->record_values) + 1, sizeof *records);
         double *weights = calloc((size_t)(count * e->weight_values) + 1, sizeof *weights);
@@ -231,7 +231,7 @@ static void checksum_covers_records_and_weights(void **state)
     sgs_grid *grid = scene_grid("dimension: [2, 3]\nbatch_size: 1\nstep_size: 0.1\nseed: 1\nweights: record\n"
                                 "record: {steps: [0, 9], measures: [loss, support]}\n");
     sgs_store *store = scene_create(grid);
-    sgs_key key = {.hi = random_bits(), .lo = random_bits()};
+    sgs_key key = {.hi = chance_bits(), .lo = chance_bits()};
     sgs_result result = random_result();
     const double weights[6] = {1.5, 2.5, NAN, 3.5, 4.5, NAN}; /* of a run with n = 2 */
     const double kept[4] = {1.5, 2.5, 3.5, 4.5};
@@ -261,6 +261,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(status_bytes_are_not_believed, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(checksum_covers_records_and_weights, scene_begin, scene_end),
     };
-    scene_seed();
+    chance_begin(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,7 +266,7 @@ static void reserved_weights(void **state)
     free(fill);
     double weights[500], back[500];
     for (int i = 0; i < 500; i++)
-        weights[i] = random_unit();
+        weights[i] = uniform(0, 1);
     sgs_result result = random_result();
     assert_ok(sgs_store_write(store, 29, 1, &(sgs_rows){.results = &result, .weights = weights}, ERR));
     scene_close(store);
@@ -409,7 +409,7 @@ static void killed_creations(void **state)
         assert_true(child >= 0);
         if (child == 0)
             _exit(sgs_store_create(scene_path, grid, true, NULL) == SGS_OK ? 0 : 1);
-        usleep((useconds_t)random_below(25000));
+        usleep((useconds_t)chance(25000));
         kill(child, SIGKILL);
         int how;
         assert_int_equal(waitpid(child, &how, 0), child);
@@ -444,6 +444,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(unusable_folders, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(full_disk, full_disk_begin, full_disk_end),
     };
-    scene_seed();
+    chance_begin(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

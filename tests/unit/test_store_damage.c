@@ -110,13 +110,13 @@ static void every_frozen_byte(void **state)
     assert_true(found);
     int fd = open(scene_path, O_RDWR), inside = 0;
     assert_true(fd >= 0);
-    for (int64_t at = 0; at < frozen.file_bytes; at += 1 + (FLIPS < 100) * random_below(40)) {
+    for (int64_t at = 0; at < frozen.file_bytes; at += 1 + (FLIPS < 100) * chance(40)) {
         bool raw = false;
         for (int i = 0; i < frozen.count; i++)
             raw = raw || (at >= frozen.extent[i].offset && at < frozen.extent[i].offset + frozen.extent[i].bytes);
         unsigned char byte, flipped;
         assert_int_equal(pread(fd, &byte, 1, at), 1);
-        flipped = byte ^ (unsigned char)(1 << random_below(8));
+        flipped = byte ^ (unsigned char)(1 << chance(8));
         assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
         sgs_error err = {""};
         assert_int_equal(sgs_store_check_frozen(scene_path, &err), raw ? SGS_OK : SGS_EDAMAGED);
@@ -142,9 +142,9 @@ static void flips_without_log(void **state)
     assert_true(fd >= 0);
     for (int i = 0; i < FLIPS; i++) {
         unsigned char byte, flipped;
-        int64_t at = random_below(info.st_size);
+        int64_t at = chance(info.st_size);
         assert_int_equal(pread(fd, &byte, 1, at), 1);
-        flipped = byte ^ (unsigned char)(1 << random_below(8));
+        flipped = byte ^ (unsigned char)(1 << chance(8));
         assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
         sgs_error err = {""};
         sgs_status status = sgs_probe_file(scene_path, 2, &err);
@@ -273,6 +273,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_versions, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(other_structures, scene_begin, scene_end),
     };
-    scene_seed();
+    chance_begin(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

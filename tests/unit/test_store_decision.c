@@ -45,9 +45,9 @@ static void written_and_read(void **state)
         assert_ok(sgs_store_read_decision(store, cell, &got, ERR));
         assert_true(sgs_decision_equal(&got, &none));
         want[cell] = (sgs_decision){.precision = (int8_t)(cell % 3), .looks = (int32_t)cell, .seeds = 10 * cell + 7};
-        want[cell].estimate = random_unit();
-        want[cell].low = cell == 2 ? NAN : random_unit();
-        want[cell].high = random_unit();
+        want[cell].estimate = uniform(0, 1);
+        want[cell].low = cell == 2 ? NAN : uniform(0, 1);
+        want[cell].high = uniform(0, 1);
         assert_ok(sgs_store_write_decision(store, cell, &want[cell], ERR));
     }
     assert_int_equal(sgs_store_read_decision(store, CELLS, &got, &err), SGS_ERANGE);
@@ -171,6 +171,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(marks_have_their_places, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(only_where_asked_for, scene_begin, scene_end),
     };
-    scene_seed();
+    chance_begin(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static sgs_tally fill(sgs_store *store)
         sgs_result result = random_result();
         sgs_run run;
         sgs_stop stop;
-        if (skipped(i) || random_below(3) == 0) {
+        if (skipped(i) || chance(3) == 0) {
             tally.status[skipped(i) ? SGS_RUN_SKIPPED : SGS_RUN_PENDING]++;
             continue;
         }
@@ -51,7 +51,7 @@ static void counts_and_digest(void **state)
     assert_ok(sgs_store_read_status(store, 0, RUNS, direct, ERR));
     assert_memory_equal(status, direct, RUNS);
     for (int64_t first = 0; first < RUNS;) { /* in pieces it adds up to the same */
-        int64_t count = 1 + random_below(200);
+        int64_t count = 1 + chance(200);
         count = count < RUNS - first ? count : RUNS - first;
         assert_ok(sgs_store_scan(store, first, count, NULL, &parts, ERR));
         first += count;
@@ -67,7 +67,7 @@ static void flip_bit(int fd, int64_t offset)
 {
     unsigned char byte;
     assert_int_equal(pread(fd, &byte, 1, offset), 1);
-    byte ^= (unsigned char)(1 << random_below(8));
+    byte ^= (unsigned char)(1 << chance(8));
     assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
 }
 
@@ -101,8 +101,8 @@ static void damage_is_found(void **state)
         int fd = open(scene_path, O_RDWR);
         assert_true(fd >= 0);
         for (int v = store->layout.result; v < store->layout.status; v++) {
-            int64_t run = random_below(40), size = sgs_variable_bytes(&store->layout, &store->layout.variable[v]) / 40;
-            int64_t at = (int64_t)H5Dget_offset(store->dataset[v]) + run * size + random_below(size);
+            int64_t run = chance(40), size = sgs_variable_bytes(&store->layout, &store->layout.variable[v]) / 40;
+            int64_t at = (int64_t)H5Dget_offset(store->dataset[v]) + run * size + chance(size);
             unsigned char before;
             int8_t status[40];
             sgs_tally tally = {.damaged = 0};
@@ -156,6 +156,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_found, scene_begin, scene_end),
         cmocka_unit_test_setup_teardown(status_without_data, scene_begin, scene_end),
     };
-    scene_seed();
+    chance_begin(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../chance.h"
 
 enum { PATH_BYTES = 300 };
 
@@ -33,34 +34,6 @@ enum { PATH_BYTES = 300 };
 
 static char scene_folder[PATH_BYTES - 64];
 static char scene_path[PATH_BYTES]; /* of the results file */
-static uint64_t scene_state;
-
-/* splitmix64 */
-static inline uint64_t random_bits(void)
-{
-    uint64_t z = (scene_state += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-}
-
-static inline int64_t random_below(int64_t bound)
-{
-    return (int64_t)(random_bits() % (uint64_t)bound);
-}
-
-static inline double random_unit(void)
-{
-    return (double)(random_bits() >> 11) * 0x1p-53;
-}
-
-static inline int scene_seed(void)
-{
-    const char *given = getenv("SGDSWEEP_TEST_SEED");
-    scene_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SGDSWEEP_TEST_SEED=%llu\n", (unsigned long long)scene_state);
-    return 0;
-}
 
 static inline int scene_begin(void **state)
 {
@@ -119,22 +92,22 @@ static inline sgs_grid *random_grid(int keep)
     static const char *batches[] = {"1", "2", "n/4", "n/2", "n-1", "n", "7", "40"};
     static const int dimensions[] = {1, 3, 8, 16, 50};
     char text[1024], *end = text;
-    end += sprintf(end, "activation: [%s]\ndimension: [", random_below(2) ? "linear, relu" : "relu");
-    int64_t from = random_below(5), count = 1 + random_below(3);
+    end += sprintf(end, "activation: [%s]\ndimension: [", chance(2) ? "linear, relu" : "relu");
+    int64_t from = chance(5), count = 1 + chance(3);
     for (int64_t i = 0; i < count; i++)
         end += sprintf(end, "%s%d", i > 0 ? ", " : "", dimensions[(from + i) % 5]);
     end += sprintf(end, "]\nbatch_size: [");
-    from = random_below(8);
-    count = 1 + random_below(5);
+    from = chance(8);
+    count = 1 + chance(5);
     for (int64_t i = 0; i < count; i++)
         end += sprintf(end, "%s%s", i > 0 ? ", " : "", batches[(from + i) % 8]);
-    end += sprintf(end, "]\nstep_size: %s[0.05", random_below(2) ? "{scaled_by_batch: " : "");
+    end += sprintf(end, "]\nstep_size: %s[0.05", chance(2) ? "{scaled_by_batch: " : "");
     bool scaled = end[-6] == ' ' && strstr(text, "scaled_by_batch");
-    count = random_below(4);
+    count = chance(4);
     for (int64_t i = 0; i < count; i++)
         end += sprintf(end, ", 0.%d", (int)i + 1);
-    end += sprintf(end, "]%s\nseed: {first: %d, count: %d}\n", scaled ? "}" : "", (int)random_below(1000),
-                   1 + (int)random_below(20));
+    end +=
+        sprintf(end, "]%s\nseed: {first: %d, count: %d}\n", scaled ? "}" : "", (int)chance(1000), 1 + (int)chance(20));
     static const char *const kept[] = {
         "record: none\nweights: none\n",
         "weights: final\n",
@@ -150,14 +123,12 @@ static inline sgs_grid *random_grid(int keep)
 static inline sgs_result random_result(void)
 {
     static const int8_t finished[] = {SGS_RUN_CONVERGED, SGS_RUN_MAX_STEPS, SGS_RUN_DIVERGED, SGS_RUN_DEAD};
-    sgs_result result = {.status = finished[random_below(4)]};
+    sgs_result result = {.status = finished[chance(4)]};
     for (int measure = 0; measure < SGS_MEASURES; measure++) {
         if (sgs_measure_describe((sgs_measure)measure)->integer)
-            result.value[measure].integer = random_below(1000000) - 1;
+            result.value[measure].integer = chance(1000000) - 1;
         else
-            result.value[measure].real = random_below(8) == 0   ? NAN
-                                         : random_below(8) == 0 ? INFINITY
-                                                                : 2 * random_unit() - 1;
+            result.value[measure].real = chance(8) == 0 ? NAN : chance(8) == 0 ? INFINITY : 2 * uniform(0, 1) - 1;
     }
     return result;
 }

@@ -25,20 +25,20 @@ static void random_run(const sgs_grid *grid, int64_t index, owned_run *made)
     sgs_stop stop;
     assert_true(sgs_grid_run(grid, index, &run, &stop));
     for (size_t i = 0; i < sizeof made->state; i++)
-        made->state[i] = (unsigned char)random_bits();
+        made->state[i] = (unsigned char)chance_bits();
     for (int i = 0; i < RECORD_VALUES; i++)
-        made->records[i] = random_bits();
+        made->records[i] = chance_bits();
     for (int i = 0; i < WEIGHT_VALUES_MAX; i++)
-        made->weights[i] = random_bits();
+        made->weights[i] = chance_bits();
     made->saved = (sgs_saved_run){.run = index,
                                   .key = sgs_run_key(&run),
-                                  .steps = random_below(100),
+                                  .steps = chance(100),
                                   .state = made->state,
-                                  .state_bytes = 1 + random_below(sizeof made->state),
+                                  .state_bytes = 1 + chance(sizeof made->state),
                                   .records = made->records,
                                   .record_values = RECORD_VALUES,
                                   .weights = made->weights,
-                                  .weight_values = random_below(WEIGHT_VALUES_MAX + 1)};
+                                  .weight_values = chance(WEIGHT_VALUES_MAX + 1)};
 }
 
 static bool same_run(const sgs_saved_run *a, const sgs_saved_run *b)
@@ -132,7 +132,7 @@ static void records_come_back(void **state)
     for (int i = 0; i < 200; i++) {
         owned_run run;
         sgs_saved_run back;
-        random_run(grid, 9 + random_below(9), &run);
+        random_run(grid, 9 + chance(9), &run);
         int64_t size = sgs_saved_bytes(&run.saved);
         void *bytes = malloc((size_t)size);
         assert_non_null(bytes);
@@ -299,7 +299,7 @@ static void flipped_files_are_damaged(void **state)
     for (size_t i = 0; i < size; i++) {
         sgs_error err = {""};
         unsigned char kept = bytes[i];
-        bytes[i] ^= (unsigned char)(1U << random_below(8));
+        bytes[i] ^= (unsigned char)(1U << chance(8));
         put_file(path, bytes, size);
         sgs_status status = scan(grid, runs, &seen, &err);
         bool of_another = i >= 8 && i < 16; /* byte order and format version are looked at before the checksum */
@@ -378,10 +378,10 @@ static void any_bytes_will_do(void **state)
     for (int i = 0; i < 2000; i++) {
         static unsigned char mixed[1 << 16];
         memcpy(mixed, bytes, size);
-        for (int64_t k = 1 + random_below(4); k > 0; k--) { /* overwrite a stretch, behind the head mostly */
-            size_t at = (size_t)random_below((int64_t)size), length = (size_t)random_below(64);
+        for (int64_t k = 1 + chance(4); k > 0; k--) { /* overwrite a stretch, behind the head mostly */
+            size_t at = (size_t)chance((int64_t)size), length = (size_t)chance(64);
             for (size_t j = at; j < size && j < at + length; j++)
-                mixed[j] = (unsigned char)random_bits();
+                mixed[j] = (unsigned char)chance_bits();
         }
         put_file(path, mixed, size);
         sgs_status status = scan(grid, runs, &seen, NULL); /* visit checks what comes */
@@ -458,7 +458,7 @@ static void names_are_ours_alone(void **state)
 static int seed(void **state)
 {
     (void)state;
-    return scene_seed();
+    return chance_begin(NULL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_begin, clean)
