@@ -5,14 +5,22 @@
 Writes to the results file fail below HDF5 (tests/fault/shim.c): each failed write is one try of one block.
 """
 import errno
+import os
+import re
+import resource
+import subprocess
+import time
 import unittest
 
-from lab import FaultTest
+from lab import FULL, PROGRAM, FaultTest
 
 RETRIES = 3
 ONE = "activation: relu\ndimension: 8\nbatch_size: 1\nstep_size: 0.1\nseed: [1, 2, 3]\n"  # one block
 MANY = ("activation: [linear, relu]\ndimension: [16, 32]\nbatch_size: [1, n]\n"
         "step_size: {scaled_by_batch: [0.1, 0.2]}\nseed: {first: 1, count: 20}\n")
+# Runs of a trainer of some 300 MB beside small ones.
+LARGE = ("activation: relu\ndimension: [16, 3000000]\nbatch_size: 1\nstep_size: 0.1\nseed: [1, 2]\n"
+         "stop: {max_steps: 5}\n")
 
 
 class RetryTest(FaultTest):
@@ -90,6 +98,46 @@ class RetryTest(FaultTest):
         self.assertLess(len(self.events("a.h5", "broken")), 40)
         self.shim_report()
         self.assertEqual(self.sweep("many.yaml", "a.h5"), self.sweep("many.yaml", "whole.h5"))
+
+    def under_limit(self, limit):
+        """A sweep into a.h5 whose address space ends there; None: its largest size is measured instead."""
+        process = subprocess.Popen(
+            [PROGRAM, "run", self.path("large.yaml"), "-o", self.path("a.h5"), "--progress", "none",
+             "--checkpoint", "0.05"],
+            env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: limit and resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        self.started.append(process)
+        peak = 0
+        while limit is None and process.poll() is None:
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+                found = re.search(r"VmPeak:\s+(\d+) kB", status.read())
+            peak = max(peak, 1024 * int(found[1])) if found else peak
+            time.sleep(0.01)
+        return self.finish(process), peak
+
+    def test_limit_of_memory(self):
+        """Less memory than the large runs of a sweep take: the others are done, those fail with a line that says so;
+        with memory the same command does them. Whatever the limit, it ends, and nothing is damaged."""
+        self.write("large.yaml", LARGE)
+        done, peak = self.under_limit(None)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        expected = self.status("a.h5")["results_digest"]
+        codes, failed = [], 0
+        for part in [self.chance.uniform(0.4, 0.6)] + [self.chance.uniform(0.1, 1) for _ in range(12 if FULL else 0)]:
+            self.remove_sweep("a.h5")
+            done, _ = self.under_limit(int(part * peak))
+            place = f"{part:.3f} of {peak} bytes: {done.stderr}"
+            codes.append(done.returncode)
+            self.assertIn(done.returncode, (0, 1), place)
+            self.assertEqual(len(self.error_lines(done)), done.returncode, place)
+            if os.path.exists(self.path("a.h5")):
+                status = self.status("a.h5")
+                self.assertEqual(status["damaged"], 0, place)
+                self.assertEqual(status["complete"], done.returncode == 0, place)
+                failed += status["failed"] == 2 and status["pending"] == 0  # the large ones
+                self.assertEqual(self.sweep("large.yaml", "a.h5"), expected, place)
+        print(f"peak {peak}, exit codes {codes}, {failed} sweeps without their large runs")
+        self.assertGreater(failed, 0)
 
     def test_no_memory(self):
         """Allocations of ours that fail once each, on a long way through a sweep: complete, or one clear error."""
