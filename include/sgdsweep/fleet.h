@@ -17,14 +17,18 @@ extern "C" {
 #endif
 
 typedef enum sgs_progress { SGS_PROGRESS_AUTO, SGS_PROGRESS_BAR, SGS_PROGRESS_LOG, SGS_PROGRESS_NONE } sgs_progress;
+/** Who writes results: every rank its own, one rank a node, rank 0. Auto: root where several nodes write on a file
+ * system whose clients do not keep their caches coherent (NFS, SMB), else all. */
+typedef enum sgs_writer { SGS_WRITER_AUTO, SGS_WRITER_ALL, SGS_WRITER_NODE, SGS_WRITER_ROOT } sgs_writer;
 typedef enum sgs_master { SGS_MASTER_AUTO, SGS_MASTER_SHARED, SGS_MASTER_DEDICATED } sgs_master;
 
 typedef struct sgs_sweep_options {
-    const char *path;         /**< of the results file */
-    bool fail_fast;           /**< stop at the first run that fails for a reason of the machine */
-    bool allow_size;          /**< create above 100 GB or half of the free space */
-    sgs_progress progress;    /**< auto: bar on a terminal, log elsewhere */
-    sgs_master master;        /**< auto: dedicated from 64 ranks */
+    const char *path;      /**< of the results file */
+    bool fail_fast;        /**< stop at the first run that fails for a reason of the machine */
+    bool allow_size;       /**< create above 100 GB or half of the free space */
+    sgs_progress progress; /**< auto: bar on a terminal, log elsewhere */
+    sgs_master master;     /**< auto: dedicated from 64 ranks */
+    sgs_writer writer;
     double max_seconds;       /**< stop after so many seconds; 0: no limit */
     double deadline;          /**< stop before this time, seconds since the epoch; 0: none */
     double checkpoint_s;      /**< save the state of runs with so many seconds of work since the last save; 0: only at a

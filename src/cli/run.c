@@ -21,6 +21,9 @@ static const char help[] =
     "      --allow-size      create a file above 100 GB or half of the free space\n"
     "      --progress HOW    bar, log, none (default: bar on a terminal, log elsewhere)\n"
     "      --master HOW      shared (rank 0 trains too), dedicated (default: dedicated from 64 ranks)\n"
+    "      --writer HOW      all (every rank writes its results), node (one rank a node), root (rank 0); default: root "
+    "on\n"
+    "                        several nodes on NFS or SMB, else all\n"
     "      --max-seconds S   stop after S seconds\n"
     "      --checkpoint S    save the state of unfinished runs after every S seconds of work on them (default 60; 0:\n"
     "                        only when the sweep is stopped)\n"
@@ -110,6 +113,7 @@ static int parse_option(int found, struct run_options *options)
 {
     static const char *const progress[] = {"auto", "bar", "log", "none", NULL};
     static const char *const master[] = {"auto", "shared", "dedicated", NULL};
+    static const char *const writer[] = {"auto", "all", "node", "root", NULL};
     int value = 0;
     int code = SGS_EXIT_COMPLETE;
 
@@ -137,6 +141,10 @@ static int parse_option(int found, struct run_options *options)
     case 'm':
         code = parse_word("--master", optarg, master, &value);
         options->sweep.master = (sgs_master)value;
+        break;
+    case 'w':
+        code = parse_word("--writer", optarg, writer, &value);
+        options->sweep.writer = (sgs_writer)value;
         break;
     case 'f':
         options->sweep.fail_fast = true;
@@ -179,6 +187,7 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
                                           {"allow-size", no_argument, NULL, 'a'},
                                           {"progress", required_argument, NULL, 'p'},
                                           {"master", required_argument, NULL, 'm'},
+                                          {"writer", required_argument, NULL, 'w'},
                                           {"max-seconds", required_argument, NULL, 's'},
                                           {"fail-fast", no_argument, NULL, 'f'},
                                           {"checkpoint", required_argument, NULL, 'c'},

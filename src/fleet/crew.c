@@ -100,7 +100,7 @@ bool crew_wants(const struct crew *crew, double lead_s)
 {
     const struct task *task = &crew->tasks[0];
 
-    if (crew->rest_until_s > 0 && clock_now_s() < crew->rest_until_s)
+    if (outlet_rests(crew->setup.outlet) || (crew->rest_until_s > 0 && clock_now_s() < crew->rest_until_s))
         return false;
     if (crew->count != 1)
         return crew->count == 0;
@@ -271,23 +271,17 @@ static double piece_seconds(const struct crew *crew, const struct task *task, in
     return crew->strip_steps > 0 && steps > 0 ? steps / (double)crew->strip_steps * crew->strip_s : crew->spent_s;
 }
 
-static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_error *err)
+static sgs_status pass_piece(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_error *err)
 {
     const sgs_rows rows = task_rows(task, &crew->shape, at);
     const sgs_block piece = {task->block.first + at, count};
-    sgs_error text;
-    sgs_status status = sgs_store_write(crew->setup.store, piece.first, count, &rows, &text);
-
-    if (crew_is_machine(status)) {
-        crew_give_back(crew, task, at, count, status, &text);
-        return SGS_OK;
-    }
-    if (status != SGS_OK)
-        return sgs_fail(err, status, "runs %" PRId64 " + %" PRId64 ": %.900s", piece.first, count, text.text);
     struct report report = {.kind = REPORT_DONE,
                             .block = piece,
                             .seconds = piece_seconds(crew, task, at, count),
-                            .steps = crew->spent_steps};
+                            .steps = crew->spent_steps,
+                            .rank = (int32_t)crew->setup.name.rank};
+    sgs_status status = SGS_OK;
+
     if (sgs_grid_until(crew->setup.grid))
         status = until_evidence(crew->setup.grid, piece, rows.results, &report.evidence, err);
     if (status != SGS_OK)
@@ -297,11 +291,10 @@ static sgs_status write_piece(struct crew *crew, struct task *task, int64_t at, 
     crew->broken = 0;
     for (int64_t i = at; i < at + count; i++)
         task->runs[i].written = true;
-    crew_tell(crew, &report, NULL);
-    return SGS_OK;
+    return outlet_put(crew->setup.outlet, &report, &rows, err);
 }
 
-sgs_status crew_write_ended(struct crew *crew, struct task *task, sgs_error *err)
+sgs_status crew_pass_ended(struct crew *crew, struct task *task, sgs_error *err)
 {
     sgs_status status = SGS_OK;
 
@@ -310,13 +303,13 @@ sgs_status crew_write_ended(struct crew *crew, struct task *task, sgs_error *err
         while (end < task->block.count && task->runs[end].ended && !task->runs[end].written)
             end++;
         if (end > at)
-            status = write_piece(crew, task, at, end - at, err);
+            status = pass_piece(crew, task, at, end - at, err);
         at = end > at ? end : at + 1;
     }
     return status;
 }
 
-/* Write, tell and let go of the tasks whose runs have all ended. */
+/* Pass on and let go of the tasks whose runs have all ended. */
 static sgs_status finish_tasks(struct crew *crew, sgs_error *err)
 {
     for (int i = 0; i < crew->count;) {
@@ -326,7 +319,7 @@ static sgs_status finish_tasks(struct crew *crew, sgs_error *err)
             continue;
         }
         double began = clock_now_s();
-        sgs_status status = crew_write_ended(crew, task, err);
+        sgs_status status = crew_pass_ended(crew, task, err);
         if (status != SGS_OK)
             return status;
         crew->strip_s += clock_now_s() - began; /* goes to the next block */
@@ -382,7 +375,7 @@ static sgs_status advance(struct crew *crew, sgs_error *err)
 static sgs_status give_back_rest(struct crew *crew, struct task *task, sgs_status why, const sgs_error *text,
                                  sgs_error *err)
 {
-    sgs_status status = crew_write_ended(crew, task, err);
+    sgs_status status = crew_pass_ended(crew, task, err);
 
     for (int64_t at = 0; at < task->block.count && status == SGS_OK;) {
         int64_t end = at;
@@ -457,7 +450,9 @@ sgs_status crew_stop(struct crew *crew, sgs_error *err)
     sgs_status status = SGS_OK;
 
     for (int i = 0; i < crew->count && status == SGS_OK; i++)
-        status = crew_write_ended(crew, &crew->tasks[i], err);
+        status = crew_pass_ended(crew, &crew->tasks[i], err);
+    if (status == SGS_OK)
+        status = outlet_flush(crew->setup.outlet, err);
     crew_save_all(crew);
     if (crew->trainer)
         sgs_trainer_drop(crew->trainer);

@@ -1,5 +1,5 @@
-/* The trainer of one rank: takes blocks, trains them in slices of about a millisecond, writes each into the results
- * file when its last run ends, and says so. No MPI in here; master and workers use it alike.
+/* The trainer of one rank: takes blocks, trains them in slices of about a millisecond, and passes each on to the
+ * results file (outlet.h) when its last run ends. No MPI in here; master and workers use it alike.
  *
  * Two blocks at most are in hand, so that the second fills the lanes that the first leaves empty (when both are of one
  * strip) and nobody waits for an answer. A run's result depends on neither.
@@ -9,22 +9,16 @@
 #ifndef SGDSWEEP_FLEET_CREW_H
 #define SGDSWEEP_FLEET_CREW_H
 
-#include "message.h"
-#include "sgdsweep/store.h"
+#include "outlet.h"
 #include "states.h"
 
 struct crew;
-
-/* Where done, saved and dropped blocks are told. text: NULL unless report_has_text. */
-struct crew_sink {
-    void (*tell)(void *context, const struct report *report, const sgs_error *text);
-    void *context;
-};
 
 /* All borrowed. */
 struct crew_setup {
     const sgs_grid *grid;
     sgs_store *store;
+    struct outlet *outlet;       /* takes the rows of finished runs */
     const struct states *states; /* of earlier lives */
     sgs_state_name name;         /* of this rank's state file */
     double checkpoint_s;         /* 0: only at a stop */
@@ -46,10 +40,13 @@ bool crew_busy(const struct crew *crew);
 /* Steps trained so far. */
 int64_t crew_steps(const struct crew *crew);
 
-/* Train for a slice; write and tell what is complete; save states if it is time. */
+/* A status that another try, here or elsewhere, may not give. */
+bool crew_is_machine(sgs_status status);
+
+/* Train for a slice; pass on what is complete; save states if it is time. */
 sgs_status crew_slice(struct crew *crew, sgs_error *err);
 
-/* Stop: write and tell the finished pieces of unfinished blocks, save the runs that are under way, tell the rest as
+/* Stop: write the finished pieces of unfinished blocks, save the runs that are under way, tell the rest as
  * returned. A state that cannot be saved is told and costs its run a start from the beginning, no more. */
 sgs_status crew_stop(struct crew *crew, sgs_error *err);
 

@@ -31,17 +31,14 @@ struct crew {
     sgs_error trouble_text;
 };
 
-/* A status that another try, here or elsewhere, may not give. */
-bool crew_is_machine(sgs_status status);
-
 /* Give back runs of a task, from the at-th on: they failed for a reason of the machine. */
 void crew_give_back(struct crew *crew, struct task *task, int64_t at, int64_t count, sgs_status status,
                     const sgs_error *text);
 
 struct task *crew_task_of(struct crew *crew, int64_t run);
 
-/* Write the runs of a task that have ended and are not in the file yet, and tell. */
-sgs_status crew_write_ended(struct crew *crew, struct task *task, sgs_error *err);
+/* Pass on the runs of a task that have ended and were not passed on yet. */
+sgs_status crew_pass_ended(struct crew *crew, struct task *task, sgs_error *err);
 
 void crew_tell(struct crew *crew, const struct report *report, const sgs_error *text);
 

@@ -95,7 +95,7 @@ static sgs_status write_file(struct saving *saving, int64_t *bytes)
     sgs_status status = SGS_OK;
 
     if (crew->file_there) /* what ended since goes out of the file: its results must be on the disk */
-        status = sgs_store_sync(setup->store, &saving->why);
+        status = outlet_settle(setup->outlet, &saving->why);
     saving->state = malloc(sgs_trainer_state_bytes(crew->trainer));
     if (status == SGS_OK && !saving->state)
         status = sgs_fail(&saving->why, SGS_ENOMEM, "no memory for a state");
@@ -177,7 +177,7 @@ sgs_status crew_checkpoint(struct crew *crew, sgs_error *err)
     if (began_s < crew->save_due_s)
         return SGS_OK;
     for (int i = 0; i < crew->count && status == SGS_OK; i++)
-        status = crew_write_ended(crew, &crew->tasks[i], err);
+        status = crew_pass_ended(crew, &crew->tasks[i], err);
     if (status != SGS_OK)
         return status;
     struct saving saving = {.crew = crew, .before_s = began_s - crew->setup.checkpoint_s / 2};
@@ -194,7 +194,7 @@ void crew_save_all(struct crew *crew)
 
     if (any_wanted(&saving)) {
         save(&saving);
-    } else if (crew->file_there && sgs_store_sync(crew->setup.store, &saving.why) == SGS_OK) {
+    } else if (crew->file_there && outlet_settle(crew->setup.outlet, &saving.why) == SGS_OK) {
         (void)sgs_state_remove(crew->setup.states->path, crew->setup.name, NULL); /* all its runs are done */
         crew->file_there = false;
     }

@@ -4,7 +4,9 @@
 
 #include "crew.h"
 #include "event_log.h"
+#include "outlet.h"
 #include "progress.h"
+#include "route.h"
 #include "sgdsweep/fleet.h"
 #include "sgdsweep/sched.h"
 #include "sgdsweep/store.h"
@@ -30,6 +32,8 @@ struct sweep {
     double started_s;
     bool dedicated; /* rank 0 does not train */
     sgs_store *store;
+    struct route route;      /* who writes */
+    struct outlet *outlet;   /* while training */
     struct states states;    /* of earlier lives */
     struct sync_timer *sync; /* on one rank per node */
     sgs_lock *lock;          /* rank 0 from here on */
@@ -43,6 +47,10 @@ struct sweep {
     struct progress progress;
     struct deeds deeds;
 };
+
+/* sweep.c: the first of so many units in a rank's share; the share of rank `size` begins at the end. writes: the file
+ * is written on the way, which may be rank 0's alone. */
+int64_t sweep_share_begin(const struct sweep *sweep, int64_t units, int rank, bool writes);
 
 /* Runs [first, end) that a rank reads, in chunks of at most SHARE_CHUNK. */
 enum { SHARE_CHUNK = 16384 };

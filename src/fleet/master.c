@@ -298,7 +298,7 @@ static void take_report(struct master *master, int rank, const struct report *re
         answer(master, rank);
         break;
     case REPORT_DONE:
-        count_done(master, rank, report);
+        count_done(master, report->rank, report);
         break;
     case REPORT_RETURN:
         count_returned(master, report);
@@ -416,6 +416,8 @@ static void serve(struct master *master)
     do {
         bool moved = take_mail(master);
         look_around(master);
+        const bool idle = !master->crew || !crew_busy(master->crew);
+        fail(master, outlet_poll(master->sweep->outlet, idle, &moved, &error), &error);
         moved |= train(master);
         if (master->ending == ORDER_DROP && master->crew && !stopped) {
             stopped = true;
@@ -424,6 +426,7 @@ static void serve(struct master *master)
         if (!moved)
             clock_nap(NAP_S);
     } while (master->ending == 0 || master->byes < master->sweep->size - 1);
+    fail(master, outlet_end(master->sweep->outlet, &error), &error);
 }
 
 /* What predictions were worth and what messages took, for the log. */
@@ -455,6 +458,7 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
         status = sgs_fail(&error, SGS_ENOMEM, "no memory for a master of %d ranks", sweep->size);
     if (status == SGS_OK && !sweep->dedicated)
         status = crew_create(&setup, &master.crew, &error);
+    outlet_connect(sweep->outlet, setup.sink);
     fail(&master, status, &error);
     master.flushed_s = clock_now_s();
     serve(&master);

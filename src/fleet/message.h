@@ -7,7 +7,7 @@
 #include "sgdsweep/sched.h"
 #include <mpi.h>
 
-enum message_tag { TAG_REPORT = 1, TAG_ORDER, TAG_TEXT, TAG_RANGES };
+enum message_tag { TAG_REPORT = 1, TAG_ORDER, TAG_TEXT, TAG_RANGES, TAG_PARCEL, TAG_ROWS, TAG_SETTLED };
 
 /* Worker to master. */
 enum report_kind {
@@ -31,6 +31,7 @@ struct report {
     double seconds;  /* DONE: spent on it */
     int64_t steps;   /* DONE: trained for it */
     int64_t saved, unsaved, bytes;
+    int32_t rank;          /* DONE: who trained it; another may have written it, and tells */
     int32_t stopping;      /* SAVED, UNSAVED: at the stop, nothing of this rank follows but returns */
     sgs_evidence evidence; /* DONE, in grids with a rule: what its runs say */
 };

@@ -27,19 +27,13 @@ sgs_status reuse_check(const struct sweep *sweep, sgs_error *err)
     return SGS_OK;
 }
 
-/* First of `runs` runs in a rank's share; the share of rank `size` begins at the end. */
-static int64_t share_begin(const struct sweep *sweep, int64_t runs, int rank)
-{
-    int64_t rest = runs % sweep->size;
-    return runs / sweep->size * rank + (rank < rest ? rank : rest);
-}
-
 /* This rank's share of a file, with a look at the clock between chunks. */
 static sgs_status copy_share(const struct sweep *sweep, sgs_copier *copier, int64_t runs, sgs_error *err)
 {
-    int64_t end = share_begin(sweep, runs, sweep->rank + 1);
+    int64_t end = sweep_share_begin(sweep, runs, sweep->rank + 1, true);
     sgs_status status = SGS_OK;
-    for (int64_t at = share_begin(sweep, runs, sweep->rank); at < end && status == SGS_OK; at += SHARE_CHUNK) {
+    for (int64_t at = sweep_share_begin(sweep, runs, sweep->rank, true); at < end && status == SGS_OK;
+         at += SHARE_CHUNK) {
         if (sgs_stop_requested() || sweep_time_is_up(sweep))
             return sgs_fail(err, SGS_STOPPED, "stopped while copying from another file");
         status = sgs_copier_copy(copier, at, end - at < SHARE_CHUNK ? end - at : SHARE_CHUNK, err);

@@ -55,14 +55,13 @@ static sgs_status collect_ranges(const int8_t *status, sgs_block chunk, struct r
     return SGS_OK;
 }
 
-/* First run of a rank's share; the share of rank `size` begins at the end. */
-static int64_t share_begin(const struct sweep *sweep, int rank)
+/* First run of a rank's share. In grids with a rule for the number of seeds whole cells, since decisions are theirs,
+ * and what follows from runs is written where it is missing, but not when reading back. */
+static int64_t share_begin(const struct sweep *sweep, int rank, bool back)
 {
-    /* in grids with a rule for the number of seeds whole cells, since decisions are theirs */
-    int64_t unit = sgs_grid_until(sweep->grid) ? sgs_grid_axis_size(sweep->grid, SGS_AXIS_SEED) : 1;
-    int64_t units = sgs_grid_runs(sweep->grid) / unit;
-    int64_t rest = units % sweep->size;
-    return (units / sweep->size * rank + (rank < rest ? rank : rest)) * unit;
+    const bool until = sgs_grid_until(sweep->grid) != NULL;
+    const int64_t unit = until ? sgs_grid_axis_size(sweep->grid, SGS_AXIS_SEED) : 1;
+    return sweep_share_begin(sweep, sgs_grid_runs(sweep->grid) / unit, rank, until && !back) * unit;
 }
 
 /* What is to do of this rank's share; open: in grids with a rule. */
@@ -75,7 +74,7 @@ struct to_do {
 static sgs_status scan_share(const struct sweep *sweep, sgs_store *store, struct to_do *to_do, sgs_tally *tally,
                              sgs_error *err)
 {
-    int64_t end = share_begin(sweep, sweep->rank + 1);
+    int64_t end = share_begin(sweep, sweep->rank + 1, !to_do);
     const sgs_until *until = sgs_grid_until(sweep->grid);
     int64_t size = until ? sgs_grid_axis_size(sweep->grid, SGS_AXIS_SEED) : SHARE_CHUNK;
     int8_t *seen = malloc((size_t)size);
@@ -83,7 +82,7 @@ static sgs_status scan_share(const struct sweep *sweep, sgs_store *store, struct
 
     if (!seen)
         return sgs_fail(err, SGS_ENOMEM, "no memory to read the file");
-    for (int64_t at = share_begin(sweep, sweep->rank); at < end && status == SGS_OK; at += size) {
+    for (int64_t at = share_begin(sweep, sweep->rank, !to_do); at < end && status == SGS_OK; at += size) {
         sgs_block chunk = {at, end - at < size ? end - at : size};
         if (until)
             status = until_scan_cell(store, at / size, seen, to_do ? &to_do->open : NULL, tally, err);

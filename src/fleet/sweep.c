@@ -22,10 +22,20 @@ bool sweep_time_is_up(const struct sweep *sweep)
            (options->deadline > 0 && clock_epoch_s() >= options->deadline);
 }
 
+int64_t sweep_share_begin(const struct sweep *sweep, int64_t units, int rank, bool writes)
+{
+    const int64_t rest = units % sweep->size;
+
+    if (writes && sweep->route.writer == SGS_WRITER_ROOT)
+        return rank == 0 ? 0 : units;
+    return units / sweep->size * rank + (rank < rest ? rank : rest);
+}
+
 struct crew_setup sweep_crew_setup(const struct sweep *sweep, struct crew_sink sink)
 {
     return (struct crew_setup){.grid = sweep->grid,
                                .store = sweep->store,
+                               .outlet = sweep->outlet,
                                .states = &sweep->states,
                                .name = {sweep->states.life, sweep->rank},
                                .checkpoint_s = sweep->options->checkpoint_s,
@@ -121,14 +131,9 @@ static sgs_status prepare_coll(struct sweep *sweep, sgs_error *err)
 /* One rank a node syncs the file. */
 static sgs_status start_sync_coll(struct sweep *sweep, sgs_error *err)
 {
-    MPI_Comm node = MPI_COMM_NULL;
-    int node_rank = 0;
     sgs_status status = SGS_OK;
 
-    SGS_MPI(MPI_Comm_split_type(sweep->comm, MPI_COMM_TYPE_SHARED, sweep->rank, MPI_INFO_NULL, &node));
-    SGS_MPI(MPI_Comm_rank(node, &node_rank));
-    SGS_MPI(MPI_Comm_free(&node));
-    if (node_rank == 0)
+    if (sweep->route.leads)
         status = sync_timer_start(sweep->store, (unsigned)sweep->rank, &sweep->sync, err);
     return sgs_agree_coll(sweep->comm, status, err);
 }
@@ -150,23 +155,54 @@ static sgs_status announce(struct sweep *sweep, const sgs_tally *tally, sgs_erro
                      sweep->progress.before, now.total);
     if (sweep->states.count > 0)
         progress_say(&sweep->progress, "%" PRId64 " runs go on from where they were stopped", sweep->states.count);
-    json_t *fields = json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:f, s:s}", "ranks", sweep->size, "dedicated_master",
-                               (int)sweep->dedicated, "done", (json_int_t)sweep->progress.before, "to_do",
-                               (json_int_t)now.total, "damaged", (json_int_t)tally->damaged, "states",
-                               (json_int_t)sweep->states.count, "predicted_s", now.total_s, "isa", sgs_trainer_isa());
+    const struct route *route = &sweep->route;
+    json_t *fields =
+        json_pack("{s:i, s:i, s:b, s:I, s:I, s:I, s:I, s:f, s:s, s:s, s:s, s:s}", "ranks", sweep->size, "nodes",
+                  route->nodes, "dedicated_master", (int)sweep->dedicated, "done", (json_int_t)sweep->progress.before,
+                  "to_do", (json_int_t)now.total, "damaged", (json_int_t)tally->damaged, "states",
+                  (json_int_t)sweep->states.count, "predicted_s", now.total_s, "isa", sgs_trainer_isa(), "file_system",
+                  route->file_system, "writer", route_writer_name(route->writer), "writer_why", route->why);
     sgs_status status = event_log_add(sweep->log, sweep->fresh ? "start" : "resume", fields, err);
     return status == SGS_OK ? event_log_flush(sweep->log, err) : status;
+}
+
+/* What writing took, on all ranks together, for the log; a log that fails says so at its end. */
+static void log_writes_coll(struct sweep *sweep)
+{
+    const struct outlet_counts mine = outlet_count(sweep->outlet);
+    int64_t counts[] = {mine.pieces, mine.bytes, mine.writes, mine.messages, mine.message_bytes};
+    double seconds = mine.seconds;
+
+    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, counts, 5, MPI_INT64_T, MPI_SUM, sweep->comm));
+    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, &seconds, 1, MPI_DOUBLE, MPI_SUM, sweep->comm));
+    if (sweep->rank != 0)
+        return;
+    json_t *fields =
+        json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I}", "writer", route_writer_name(sweep->route.writer), "pieces",
+                  (json_int_t)counts[0], "bytes", (json_int_t)counts[1], "writes", (json_int_t)counts[2], "seconds",
+                  seconds, "row_messages", (json_int_t)counts[3], "row_message_bytes", (json_int_t)counts[4]);
+    (void)event_log_add(sweep->log, "writes", fields, NULL);
 }
 
 static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
 {
     sgs_error other;
+    const struct outlet_setup way = {.comm = sweep->comm,
+                                     .store = sweep->store,
+                                     .rank = sweep->rank,
+                                     .writer = sweep->route.rank,
+                                     .clients = sweep->route.clients};
     sgs_status status = start_sync_coll(sweep, err);
 
+    if (status == SGS_OK)
+        status = sgs_agree_coll(sweep->comm, outlet_create(&way, &sweep->outlet, err), err);
     if (status == SGS_OK) {
         status = sweep->rank == 0 ? master_run(sweep, err) : worker_run(sweep, err);
         status = sgs_agree_coll(sweep->comm, status, err);
+        log_writes_coll(sweep);
     }
+    outlet_destroy(sweep->outlet);
+    sweep->outlet = NULL;
     sgs_status synced = sync_timer_stop(sweep->sync, &other);
     sweep->sync = NULL;
     synced = sgs_agree_coll(sweep->comm, synced, &other);
@@ -181,6 +217,7 @@ static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
 /* Scan, and train what is to do. *trained: there was something. */
 static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained, sgs_error *err)
 {
+    route_find_coll(sweep->comm, sweep->options->path, sweep->options->writer, &sweep->route);
     sgs_status status = reuse_coll(sweep, err);
 
     if (status == SGS_OK)

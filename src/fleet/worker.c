@@ -1,4 +1,4 @@
-/* A worker: asks for blocks before it runs dry, trains between two looks at its mail, tells what is in the file.
+/* A worker: asks for blocks before it runs dry, trains between two looks at its mail, passes on what has ended.
  *
  * It ends when the master says so and never before: after a failure of its own it tells the master and waits. */
 #include "clock.h"
@@ -33,6 +33,14 @@ static void fail(struct worker *worker, sgs_status status, const sgs_error *err)
     struct report report = {.kind = REPORT_FAIL, .status = (int32_t)status};
     worker->status = status;
     send_report(worker, &report, err);
+}
+
+static void keep_failure(struct worker *worker, sgs_status status, const sgs_error *error, sgs_error *err)
+{
+    if (status == SGS_OK || worker->status != SGS_OK)
+        return;
+    *err = *error;
+    fail(worker, status, err);
 }
 
 /* Take one order, if there is one. */
@@ -100,6 +108,18 @@ static void bound_latency(struct worker *worker)
     worker->latency_s = fmin(worker->latency_s, 0.05);
 }
 
+/* Take in what others sent to be written, whatever happened here. */
+static bool pass_on(struct worker *worker, sgs_error *err)
+{
+    const bool idle = !worker->crew || !crew_busy(worker->crew);
+    bool moved = false;
+    sgs_error error;
+    sgs_status status = outlet_poll(worker->sweep->outlet, idle, &moved, &error);
+
+    keep_failure(worker, status, &error, err);
+    return moved;
+}
+
 static sgs_status serve(struct worker *worker, sgs_error *err)
 {
     double nap_s = NAP_MIN_S;
@@ -108,6 +128,7 @@ static sgs_status serve(struct worker *worker, sgs_error *err)
         bool moved = take_order(worker, err);
         if (worker->ended == 0 && worker->status == SGS_OK)
             moved |= work(worker, err);
+        moved |= pass_on(worker, err);
         nap_s = moved ? NAP_MIN_S : fmin(2 * nap_s, NAP_MAX_S);
         if (!moved)
             clock_nap(nap_s);
@@ -116,11 +137,7 @@ static sgs_status serve(struct worker *worker, sgs_error *err)
     /* After a failure too: what can be saved is. */
     if (worker->ended == ORDER_DROP && worker->crew) {
         sgs_error error;
-        sgs_status status = crew_stop(worker->crew, &error);
-        if (status != SGS_OK && worker->status == SGS_OK) {
-            *err = error;
-            fail(worker, status, err);
-        }
+        keep_failure(worker, crew_stop(worker->crew, &error), &error, err);
     }
     return worker->status;
 }
@@ -130,14 +147,15 @@ sgs_status worker_run(struct sweep *sweep, sgs_error *err)
     struct worker worker = {.sweep = sweep, .latency_s = LATENCY_GUESS_S};
     struct report bye = {.kind = REPORT_BYE};
     const struct crew_setup setup = sweep_crew_setup(sweep, (struct crew_sink){send_report, &worker});
-    sgs_status status = crew_create(&setup, &worker.crew, err);
+    sgs_error error;
 
-    if (status != SGS_OK)
-        fail(&worker, status, err);
-    status = serve(&worker, err);
+    outlet_connect(sweep->outlet, setup.sink);
+    keep_failure(&worker, crew_create(&setup, &worker.crew, &error), &error, err);
+    (void)serve(&worker, err);
+    keep_failure(&worker, outlet_end(sweep->outlet, &error), &error, err);
     if (worker.crew)
         bye.steps = crew_steps(worker.crew);
     message_send_report(sweep->comm, &bye, NULL);
     crew_destroy(worker.crew);
-    return status;
+    return worker.status;
 }

@@ -46,6 +46,7 @@ class Outcome:
 
 class InjectionTest(FaultTest):
     in_memory = True
+    writer = "all"
 
     def setUp(self):
         super().setUp()
@@ -69,7 +70,7 @@ class InjectionTest(FaultTest):
 
     @property
     def arguments(self):
-        return ["run", self.path("grid.yaml"), "-o", self.path("a.h5"), "--progress", "none"]
+        return ["run", self.path("grid.yaml"), "-o", self.path("a.h5"), "--progress", "none", "--writer", self.writer]
 
     def judge(self, name, what, outcome):
         """What a failing call may do, and what it must leave behind. Exit code 3 only where HDF5 itself is made to
@@ -151,6 +152,7 @@ class InjectionTest(FaultTest):
 
     def test_own_calls_of_one_rank_of_two(self):
         for rank in (0, 1) if FULL else (self.chance.randrange(2),):
+            self.writer = self.chance.choice(("all", "root"))
             self.try_classes(half=self.chance.random() < 0.5, most=None if FULL else 3, ranks=2, rank=rank)
 
     def test_io_inside_of_libraries(self):
@@ -172,6 +174,7 @@ class InjectionTest(FaultTest):
         for name, number in (("write", errno.ENOSPC), ("read", errno.EIO)):
             for n in range(1, 60) if FULL else (1, self.chance.randrange(2, 20)):
                 rank = self.chance.randrange(2)
+                self.writer = self.chance.choice(("all", "root"))
                 what = f"lib {name} {n} 1000000 {number}"
                 self.begin(half=True)
                 outcome = self.inject(what, path="a.h5$", ranks=2, rank=rank)

@@ -53,6 +53,7 @@ PHASES = {
 class KillTest(FaultTest):
     def setUp(self):
         super().setUp()
+        self.env["SGDSWEEP_RANKS_PER_NODE"] = "2"
         self.kills = Counter()
         self.finished_early = 0
         self.can_save = "--checkpoint" in self.program(0, "run", "--help").stdout
@@ -82,7 +83,8 @@ class KillTest(FaultTest):
     def disturb(self, grid, phase, limit_s):
         """One life of the sweep, killed in a phase; False if it came to its end before."""
         ranks = self.chance.choice((0, 2, 2, 3))
-        arguments = ["run", self.path(grid), "-o", self.path("a.h5"), "--progress", "none", *self.options(phase)]
+        arguments = ["run", self.path(grid), "-o", self.path("a.h5"), "--progress", "none", *self.options(phase),
+                     "--writer", self.chance.choice(("all", "node", "root"))]
         if PHASES[phase]:
             call, smallest, largest, part = self.chance.choice(PHASES[phase])
             rank = None if not ranks else self.chance.randrange(ranks) if phase not in ("creation", "closing") else 0

@@ -84,6 +84,34 @@ class RetryTest(FaultTest):
             self.assertEqual(self.events("a.h5", "failed"), [])
             self.assertEqual(self.status("a.h5")["results_digest"], expected)
 
+    def test_one_rank_writes_for_all(self):
+        """Its writes fail for a while, or for good: its own runs and those of others are done again, and what all ranks
+        come to in the end is the same."""
+        expected = self.sweep("many.yaml", "whole.h5")
+        for writer, rank in (("root", 0), ("node", 2)):
+            with self.subTest(writer=writer):
+                self.remove_sweep("a.h5")
+                self.env["SGDSWEEP_RANKS_PER_NODE"] = "2"
+                self.broken_sweep("many.yaml", 1, 2, "--writer", writer, ranks=4, rank=rank)
+                broken = self.events("a.h5", "broken")
+                self.assertGreaterEqual(len(broken), 2)
+                self.assertEqual({event["rank"] for event in broken}, {rank})
+                self.assertEqual(self.events("a.h5", "failed"), [])
+                self.assertEqual(self.status("a.h5")["results_digest"], expected)
+
+    def test_full_disk_of_the_rank_that_writes(self):
+        for number in (errno.ENOSPC, errno.EIO):
+            with self.subTest(errno=number):
+                self.remove_sweep("a.h5")
+                done = self.finish(self.start_with_shim(3, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
+                                                        "--writer", "root", shim=f"lib write 40 1000000 {number}",
+                                                        path="a.h5$", rank=0))
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertEqual(done.stderr.count("sgdsweep: error: "), 1, done.stderr)
+                self.shim_report()
+                self.assertGreater(self.status("a.h5")["pending"], 0)
+                self.assertEqual(self.sweep("many.yaml", "a.h5"), self.sweep("many.yaml", "whole.h5"))
+
     def test_fail_fast(self):
         done = self.broken_sweep("many.yaml", 1, 1, "--fail-fast", code=1)
         self.assertEqual(done.stderr.count("sgdsweep: error: "), 1, done.stderr)

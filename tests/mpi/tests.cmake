@@ -36,6 +36,10 @@ sgs_sweep_test(2 bad_command_lines)
 sgs_sweep_test(2 bad_files)
 sgs_sweep_test(2 output)
 
+foreach(name rank_counts records_are_the_same_bytes dedicated_master large_rows seeds_until default kill_and_stop)
+  sgs_sweep_case(2 writer WriterTest.test_${name})
+endforeach()
+
 sgs_checkpoint_test(2 many_lives)
 sgs_checkpoint_test(2 signals_in_storms)
 sgs_checkpoint_test(2 stopping_is_quick)
