@@ -211,7 +211,7 @@ static void count_broken(struct master *master, int rank, const struct report *r
                      report->block.count, report->block.first, times, text->text);
     if (sweep->options->fail_fast || times == 0 || is_disk_full(text))
         fail(master, (sgs_status)report->status, text);
-    else if (++master->broken_in_a_row >= BROKEN_IN_A_ROW_MAX + 4 * (int64_t)master->trainers)
+    else if (!report->follows && ++master->broken_in_a_row >= BROKEN_IN_A_ROW_MAX + 4 * (int64_t)master->trainers)
         fail(master,
              sgs_fail(&error, (sgs_status)report->status, "%" PRId64 " blocks failed in a row; the last: %.800s",
                       master->broken_in_a_row, text->text),

@@ -79,9 +79,10 @@ bool outlet_rests(const struct outlet *outlet)
     return outlet->rest_until_s > 0 && clock_now_s() < outlet->rest_until_s;
 }
 
-void outlet_tell_broken(struct outlet *outlet, sgs_block block, sgs_status status, const sgs_error *text)
+void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sgs_status status, const sgs_error *text)
 {
-    const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block};
+    const struct report report = {
+        .kind = REPORT_BROKEN, .status = (int32_t)status, .block = block, .follows = (int32_t)follows};
     outlet->sink.tell(outlet->sink.context, &report, text);
 }
 
@@ -113,14 +114,15 @@ static sgs_status write_rows(struct outlet *outlet, sgs_block block, const sgs_r
     return SGS_OK;
 }
 
-static void tell(struct outlet *outlet, const struct report *piece, sgs_status broken, const sgs_error *text)
+static void tell(struct outlet *outlet, const struct report *piece, bool follows, sgs_status broken,
+                 const sgs_error *text)
 {
     outlet->counts.pieces += broken == SGS_OK;
     outlet->counts.bytes += broken == SGS_OK ? piece->block.count * batch_row_bytes(&outlet->batch) : 0;
     if (broken == SGS_OK)
         outlet->sink.tell(outlet->sink.context, piece, NULL);
     else
-        outlet_tell_broken(outlet, piece->block, broken, text);
+        outlet_tell_broken(outlet, piece->block, follows, broken, text);
 }
 
 sgs_status outlet_write(struct outlet *outlet, sgs_error *err)
@@ -141,7 +143,7 @@ sgs_status outlet_write(struct outlet *outlet, sgs_error *err)
         if (range.results)
             status = write_rows(outlet, range.block, &rows, &broken, &text, err);
         for (int64_t i = from; i < at && status == SGS_OK; i++)
-            tell(outlet, order ? order[i].piece : &batch->piece[i], broken, &text);
+            tell(outlet, order ? order[i].piece : &batch->piece[i], i > from, broken, &text);
         range_clear(&range);
     }
     free(order);
@@ -190,7 +192,7 @@ sgs_status outlet_put(struct outlet *outlet, const struct report *done, const sg
     else
         broken = SGS_ENOMEM;
     if (status == SGS_OK)
-        tell(outlet, done, broken, &text);
+        tell(outlet, done, false, broken, &text);
     return status;
 }
 

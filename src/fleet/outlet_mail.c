@@ -110,7 +110,7 @@ static void drop_rows(struct outlet *outlet, const struct parcel *parcel, int ra
     if (class != MPI_ERR_TRUNCATE)
         SGS_MPI(code);
     for (int64_t i = 0; i < parcel->pieces; i++)
-        outlet_tell_broken(outlet, parcel->piece[i].block, SGS_ENOMEM, &text);
+        outlet_tell_broken(outlet, parcel->piece[i].block, i > 0, SGS_ENOMEM, &text);
 }
 
 static void take_rows(struct outlet *outlet, const struct parcel *parcel, int rank)

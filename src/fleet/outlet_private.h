@@ -47,8 +47,8 @@ struct outlet {
 /* Write, tell and forget what is in hand. */
 sgs_status outlet_write(struct outlet *outlet, sgs_error *err);
 
-/* Tell a piece as broken, or as done. */
-void outlet_tell_broken(struct outlet *outlet, sgs_block block, sgs_status status, const sgs_error *text);
+/* Tell pieces that broke together. */
+void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sgs_status status, const sgs_error *text);
 
 /* Send what is in hand. Waits for an earlier parcel if that is still under way. */
 void outlet_send(struct outlet *outlet, bool urgent);

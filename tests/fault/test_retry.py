@@ -2,7 +2,8 @@
 
     SGDSWEEP=build/sgdsweep SGDSWEEP_SHIM_LIBRARY=build/tests/libfault_shim.so python3 tests/fault/test_retry.py
 
-Writes to the results file fail below HDF5 (tests/fault/shim.c): each failed write is one try of one block.
+Writes to the results file fail below HDF5 (tests/fault/shim.c): each failed write is one try of one block, or of
+several that were written together.
 """
 import errno
 import os
@@ -68,7 +69,7 @@ class RetryTest(FaultTest):
         for ranks, rank in ((0, None), (3, 1)):
             self.remove_sweep("a.h5")
             self.broken_sweep("many.yaml", 1, 2, ranks=ranks, rank=rank)
-            self.assertEqual(len(self.events("a.h5", "broken")), 2)
+            self.assertGreaterEqual(len(self.events("a.h5", "broken")), 2)
             self.assertEqual(self.status("a.h5")["results_digest"], expected)
 
     def test_one_rank_never_works(self):
@@ -123,7 +124,7 @@ class RetryTest(FaultTest):
         done = self.finish(self.start_with_shim(0, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
                                                 shim=f"lib write 1 1000000 {errno.EIO}", path="a.h5$"))
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertLess(len(self.events("a.h5", "broken")), 40)
+        self.assertLess(len(self.events("a.h5", "broken")), 160)  # of 640 runs
         self.shim_report()
         self.assertEqual(self.sweep("many.yaml", "a.h5"), self.sweep("many.yaml", "whole.h5"))
 
