@@ -4,6 +4,7 @@ claims FILE [--json] | report FILE -o OUT.html"""
 import argparse
 import json
 import math
+import os
 import shlex
 import sys
 
@@ -104,7 +105,12 @@ def main(arguments=None):
     report.set_defaults(run=_report)
     options = parser.parse_args(arguments)
     try:
-        return options.run(options) or 0
+        code = options.run(options) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SweepError, OSError) as error:
         print(f"analysis: {error}", file=sys.stderr)
         return 1

@@ -6,15 +6,10 @@ import numpy as np
 
 from analysis.intervals import bootstrap_intervals, seed_means
 from analysis.rows import LEVEL
+from analysis.summary import MEASURES, group_of, outcome_lines
 from analysis.sweep import STATUSES
 from analysis.verdict import FAIL, FAMILY_WISE
 
-MEASURES = {
-    "max_share": "max share",
-    "participation_ratio": "points in w",
-    "alignment_init": "alignment",
-    "hessian_trace_limit": "tr H limit",
-}
 WIDTH = 80
 
 
@@ -59,7 +54,7 @@ def format_rows(rows):
     head = f"{'b':>6}{'runs':>7}{'minima':>7}" + "".join(f"{title:>15}" for title in MEASURES.values())
     lines, previous = [head, "-" * len(head)], None
     for row in rows:
-        group = _group(row)
+        group = group_of(row)
         if group != previous:
             lines.append(group)
             previous = group
@@ -70,7 +65,7 @@ def format_rows(rows):
             lines.append(" " * 20 + intervals)
     lines += ["-" * len(head), "minima: runs that reached a global minimum. Means over them; below each its 95 %",
               "bootstrap interval over seeds, where wider than the digits shown."]
-    return "\n".join(lines + _others(rows))
+    return "\n".join(lines + outcome_lines(rows))
 
 
 CLASSES = {
@@ -157,23 +152,3 @@ def _wrap(text, indent):
 def _interval(value):
     low, high = f"{value['low']:.3g}", f"{value['high']:.3g}"
     return "" if low == high or value["low"] != value["low"] else f"{low}..{high}"
-
-
-def _group(row):
-    size = f"d = n = {row['dimension']}"
-    if row["samples"] != row["dimension"]:
-        size = f"d = {row['dimension']}, n = {row['samples']}"
-    return f"{row['activation']}, {row['sampling'].replace('_', ' ')}, {size}"
-
-
-def _others(rows):
-    names = [name for name in STATUSES if name not in ("converged", "not_needed")]
-    counts = {name: sum(row[name] for row in rows) for name in names}
-    runs = sum(row["runs"] for row in rows)
-    lines = [f"{runs} runs, {runs - sum(counts.values())} converged."]
-    if any(counts.values()):
-        lines.append("Not converged: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
-    unneeded = sum(row["not_needed"] for row in rows)
-    if unneeded:
-        lines.append(f"{unneeded} more were not needed.")
-    return lines

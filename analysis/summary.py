@@ -50,24 +50,26 @@ def format_table(rows):
     lines = [head, "-" * len(head)]
     previous = None
     for row in rows:
-        group = _group(row)
+        group = group_of(row)
         if group != previous:
             lines.append(group)
             previous = group
         line = f"{row['batch_size']:>12}{row['runs']:>8}{row['converged']:>11}"
         lines.append(line + "".join(f"{row[measure]:>12.4g}" for measure in MEASURES))
     lines += ["-" * len(head), "Means over the converged runs of all step sizes and seeds."]
-    return "\n".join(lines + _others(rows))
+    return "\n".join(lines + outcome_lines(rows))
 
 
-def _group(row):
+def group_of(row):
+    """What the rows of one table have in common."""
     size = f"d = n = {row['dimension']}"
     if row["samples"] != row["dimension"]:
         size = f"d = {row['dimension']}, n = {row['samples']}"
     return f"{row['activation']}, {row['sampling'].replace('_', ' ')}, {size}"
 
 
-def _others(rows):
+def outcome_lines(rows):
+    """How many runs there were, and how those ended that did not converge."""
     names = [name for name in STATUSES if name not in ("converged", "not_needed")]
     counts = {name: sum(row[name] for row in rows) for name in names}
     runs = sum(row["runs"] for row in rows)
