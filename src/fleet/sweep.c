@@ -8,6 +8,7 @@
 #include "reuse.h"
 #include "sgdsweep/train.h"
 #include "until.h"
+#include "watch.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -378,6 +379,8 @@ sgs_status sgs_sweep_coll(MPI_Comm comm, const sgs_grid *grid, const sgs_sweep_o
 {
     struct sweep sweep = {.grid = grid, .options = options, .started_s = clock_now_s()};
     sgs_error text = {""};
+    struct watch *watch = NULL;
+    char notice[SGS_ERROR_TEXT_BYTES];
 
     SGS_MPI(MPI_Comm_dup(comm, &sweep.comm));
     SGS_MPI(MPI_Comm_set_errhandler(sweep.comm, MPI_ERRORS_RETURN));
@@ -387,7 +390,11 @@ sgs_status sgs_sweep_coll(MPI_Comm comm, const sgs_grid *grid, const sgs_sweep_o
                                          (options->master == SGS_MASTER_AUTO && sweep.size >= DEDICATED_FROM_RANKS));
     progress_init(&sweep.progress, sweep.rank == 0 ? options->progress : SGS_PROGRESS_NONE,
                   sweep.size - sweep.dedicated, 0);
+    watch_start_coll(sweep.comm, &watch, notice);
+    if (notice[0] != '\0')
+        progress_say(&sweep.progress, "%s", notice);
     sgs_status status = sweep_coll(&sweep, &text);
+    watch_stop(watch);
     SGS_MPI(MPI_Comm_free(&sweep.comm));
     if (err)
         *err = text;

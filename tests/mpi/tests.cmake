@@ -55,7 +55,8 @@ sgs_checkpoint_test(2 no_place_for_states)
 sgs_checkpoint_test(1 options)
 
 # Early stopping by precision: the same with the Python that has h5py and SciPy.
-foreach(name shares means rank_counts_and_orders kill stop what_does_not_follow_is_not_believed one_look plan)
+foreach(name shares means rank_counts_and_orders kill stop what_does_not_follow_is_not_believed what_is_there_is_kept
+    reuse one_look plan)
   add_test(NAME until_${name}
     COMMAND ${SGDSWEEP_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/mpi/test_until.py UntilTest.test_${name} -v)
   set_tests_properties(until_${name} PROPERTIES LABELS mpi TIMEOUT 600 PROCESSORS 2
@@ -83,3 +84,5 @@ endfunction()
 
 sgs_mpi_test(test_store_parallel 1 LINKS sgs_store PkgConfig::GSL)
 sgs_mpi_test(test_store_parallel 3 LINKS sgs_store PkgConfig::GSL)
+sgs_mpi_test(test_watch 2 LINKS sgs_fleet)
+sgs_mpi_test(test_watch 3 LINKS sgs_fleet)

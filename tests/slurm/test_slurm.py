@@ -236,6 +236,31 @@ class SlurmTest(unittest.TestCase):
                 self.assertEqual(self.cluster.job(job)["Restarts"], "1")
                 self.check_file(file)
 
+    def rank_of(self, pid):
+        with open(f"/proc/{pid}/environ", encoding="utf-8", errors="replace") as environ:
+            return int(next(word[13:] for word in environ.read().split("\0") if word.startswith("SLURM_PROCID=")))
+
+    def test_dead_peer(self):
+        """A rank is killed under a plain srun, which leaves the others alone: they find out, and end."""
+        self.assertRegex(self.cluster.run("scontrol", "show", "config").stdout, r"KillOnBadExit += 0")
+        for victim in (2, 0):
+            with self.subTest(victim=victim):
+                file = f"{victim}.h5"
+                run = f"srun --mpi=pmix {self.cluster.path('sgdsweep')} run {self.grid} -o {file} --progress none"
+                job = self.cluster.submit("-N3", "--ntasks-per-node=1", "--output=%j.out", "--wrap", run)
+                frozen = self.catch(job, file)
+                pid = next(pid for pid in frozen if self.rank_of(pid) == victim)
+                os.kill(pid, signal.SIGKILL)
+                began = time.monotonic()
+                self.cluster.thaw(frozen)
+                state, code = self.cluster.wait_end(job)
+                print(f"rank {victim}: {state} after {time.monotonic() - began:.1f} s")
+                self.assertEqual((state, code), ("FAILED", 137))
+                self.assertIn(f"sgdsweep: error: rank {victim} on n{victim + 1} died", self.cluster.output())
+                self.assertEqual(self.cluster.status(file)["damaged"], 0)
+                self.cluster.wait_idle()
+                self.assertEqual(self.cluster.ranks(), [])
+
     def test_memory_limit(self):
         """More memory than asked for: Slurm ends the job; submitted again with more it completes."""
         job = self.sweep("a.h5", "-N1", "--ntasks-per-node=2", "--mem=40")

@@ -15,6 +15,7 @@ set_tests_properties(slurm_jobs PROPERTIES LABELS slurm TIMEOUT 120 ENVIRONMENT 
 sgs_slurm_test(1 time_limit)
 sgs_slurm_test(1 array)
 sgs_slurm_test(1 node_dies)
+sgs_slurm_test(1 dead_peer)
 sgs_slurm_test(1 no_progress)
 sgs_slurm_test(2 nodes)
 
