@@ -33,6 +33,7 @@ struct sweep {
     bool dedicated; /* rank 0 does not train */
     sgs_store *store;
     struct route route;      /* who writes */
+    int *writers;            /* rank 0: who writes for each rank */
     struct outlet *outlet;   /* while training */
     struct states states;    /* of earlier lives */
     struct sync_timer *sync; /* on one rank per node */

@@ -71,8 +71,11 @@ static void fail(struct master *master, sgs_status status, const sgs_error *text
 /* A block that broke elsewhere comes first, however long it is. The schedule knows it as handed out all the time. */
 static bool next_block(struct master *master, int rank, double max_seconds, struct order *order)
 {
+    const struct sweep *sweep = master->sweep;
+    const struct trainers trainers = {sweep->dedicated ? 1 : 0, sweep->size, sweep->writers};
+
     *order = (struct order){.kind = ORDER_BLOCK};
-    if (retries_take(&master->retries, rank, master->trainers, &order->block) ||
+    if (retries_take(&master->retries, rank, &trainers, &order->block) ||
         sgs_sched_next_near(master->sweep->sched, max_seconds, master->near[rank], &order->block)) {
         master->near[rank] = order->block.first;
         order->predicted_s = sgs_sched_block_seconds(master->sweep->sched, order->block);

@@ -65,23 +65,28 @@ int retries_broken(struct retries *retries, sgs_block block, int rank)
     return now.times;
 }
 
-/* Others first. */
-static bool is_for(const struct retry *entry, int rank, int trainers)
+static bool broke(const struct retry *entry, int rank, const struct trainers *trainers)
 {
-    int ranks = 0;
-    bool broke = false;
+    const int writer = trainers->writer ? trainers->writer[rank] : rank;
 
-    for (int i = 0; i < entry->times; i++) {
-        bool new = true;
-        for (int k = 0; k < i; k++)
-            new = new && entry->rank[k] != entry->rank[i];
-        ranks += new;
-        broke = broke || entry->rank[i] == rank;
-    }
-    return !broke || trainers == 1 || (ranks >= trainers && entry->rank[entry->times - 1] != rank);
+    for (int i = 0; i < entry->times; i++)
+        if (entry->rank[i] == rank || entry->rank[i] == writer)
+            return true;
+    return false;
 }
 
-bool retries_take(struct retries *retries, int rank, int trainers, sgs_block *block)
+/* Others first. */
+static bool is_for(const struct retry *entry, int rank, const struct trainers *trainers)
+{
+    if (!broke(entry, rank, trainers))
+        return true;
+    for (int other = trainers->first; other < trainers->end; other++)
+        if (!broke(entry, other, trainers))
+            return false;
+    return entry->rank[entry->times - 1] != rank || trainers->end - trainers->first == 1;
+}
+
+bool retries_take(struct retries *retries, int rank, const struct trainers *trainers, sgs_block *block)
 {
     for (size_t i = 0; i < retries->count; i++) {
         struct retry *entry = &retries->at[i];

@@ -1,7 +1,8 @@
 /* Blocks that broke for a reason of the machine: how often, where, and who tries them next. A pure state machine.
  *
  * A rank whose memory or disk is bad breaks whatever it is given, in no time, while others are busy: so a block's next
- * try is for a rank that has not broken it. Once every trainer has, it is for any but the one that was last.
+ * try is for a rank that has not broken it, and whose writer has not. Once there is none such, it is for any but the
+ * one that was last.
  *
  * Invariants: entries overlap none; one that waits is in nobody's hand; a run that is in the file, or was given up, is
  * in no entry. Memory: one entry a piece that broke and is not done. */
@@ -26,8 +27,14 @@ struct retries {
  * Returns how often it did by now, 1 for the first time; 0: no memory. */
 int retries_broken(struct retries *retries, sgs_block block, int rank);
 
-/* A block that waits and that this rank is to try, one of so many trainers; false if there is none. */
-bool retries_take(struct retries *retries, int rank, int trainers, sgs_block *block);
+/* Ranks first .. end - 1 train. */
+struct trainers {
+    int first, end;
+    const int *writer; /* of each rank from 0 on; NULL: itself */
+};
+
+/* A block that waits and that this rank, one of the trainers, is to try; false if there is none. */
+bool retries_take(struct retries *retries, int rank, const struct trainers *trainers, sgs_block *block);
 
 /* A block, or a part of one, is in the file. */
 void retries_done(struct retries *retries, sgs_block block);

@@ -11,6 +11,7 @@
 #include "watch.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -215,12 +216,30 @@ static sgs_status train_coll(struct sweep *sweep, sgs_error *err)
     return synced;
 }
 
+/* Who writes for this rank; rank 0 knows it of all. */
+static sgs_status find_routes_coll(struct sweep *sweep, sgs_error *err)
+{
+    sgs_status status = SGS_OK;
+
+    route_find_coll(sweep->comm, sweep->options->path, sweep->options->writer, &sweep->route);
+    if (sweep->rank == 0) {
+        sweep->writers = malloc((size_t)sweep->size * sizeof *sweep->writers);
+        if (!sweep->writers)
+            status = sgs_fail(err, SGS_ENOMEM, "no memory for the routes of %d ranks", sweep->size);
+    }
+    status = sgs_agree_coll(sweep->comm, status, err);
+    if (status == SGS_OK)
+        SGS_MPI(MPI_Gather(&sweep->route.rank, 1, MPI_INT, sweep->writers, 1, MPI_INT, 0, sweep->comm));
+    return status;
+}
+
 /* Scan, and train what is to do. *trained: there was something. */
 static sgs_status work_coll(struct sweep *sweep, sgs_tally *tally, int *trained, sgs_error *err)
 {
-    route_find_coll(sweep->comm, sweep->options->path, sweep->options->writer, &sweep->route);
-    sgs_status status = reuse_coll(sweep, err);
+    sgs_status status = find_routes_coll(sweep, err);
 
+    if (status == SGS_OK)
+        status = reuse_coll(sweep, err);
     if (status == SGS_OK)
         status = scan_pending_coll(sweep, tally, err);
     if (status == SGS_OK)
@@ -339,6 +358,7 @@ static sgs_status end_coll(struct sweep *sweep, sgs_status status, const sgs_tal
     sgs_lock_release(sweep->lock);
     sgs_sched_destroy(sweep->sched);
     states_clear(&sweep->states);
+    free(sweep->writers);
     until_destroy(sweep->until);
     return sgs_agree_coll(sweep->comm, mine, err);
 }

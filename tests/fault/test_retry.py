@@ -73,17 +73,21 @@ class RetryTest(FaultTest):
             self.assertEqual(self.status("a.h5")["results_digest"], expected)
 
     def test_one_rank_never_works(self):
-        """Each of its blocks is tried next by another, so none is given up however fast it breaks them."""
+        """Each of its blocks is tried next by another, of another node if it writes for its own, so none is given up
+        however fast it breaks them."""
         expected = self.sweep("many.yaml", "whole.h5")
-        for rank in (0, 1):
-            self.remove_sweep("a.h5")
-            done = self.finish(self.start_with_shim(3, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
-                                                    shim=f"lib write 1 1000000 {errno.EIO}", path="a.h5$", rank=rank))
-            self.assertEqual(done.returncode, 0, done.stderr)
-            broken = [(event["rank"], event["times"]) for event in self.events("a.h5", "broken")]
-            self.assertLessEqual(set(broken), {(rank, 1)})  # none where the others were faster
-            self.assertEqual(self.events("a.h5", "failed"), [])
-            self.assertEqual(self.status("a.h5")["results_digest"], expected)
+        for ranks, rank, writer in ((3, 0, "all"), (3, 1, "all"), (4, 2, "node")):
+            with self.subTest(writer=writer, rank=rank):
+                self.remove_sweep("a.h5")
+                self.env["SGDSWEEP_RANKS_PER_NODE"] = "2"
+                done = self.finish(self.start_with_shim(ranks, "run", self.path("many.yaml"), "-o", self.path("a.h5"),
+                                                        "--writer", writer, shim=f"lib write 1 1000000 {errno.EIO}",
+                                                        path="a.h5$", rank=rank))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                broken = [(event["rank"], event["times"]) for event in self.events("a.h5", "broken")]
+                self.assertLessEqual(set(broken), {(rank, 1)})  # none where the others were faster
+                self.assertEqual(self.events("a.h5", "failed"), [])
+                self.assertEqual(self.status("a.h5")["results_digest"], expected)
 
     def test_one_rank_writes_for_all(self):
         """Its writes fail for a while, or for good: its own runs and those of others are done again, and what all ranks

@@ -13,18 +13,20 @@ enum { RUNS = 200, RANKS_MAX = 6, EVENTS = 30000 };
 
 static const sgs_block WHOLE = {100, 8};
 
-static void assert_takes(struct retries *retries, int rank, int trainers, sgs_block expected)
+static void assert_takes(struct retries *retries, int rank, int ranks, sgs_block expected)
 {
+    const struct trainers trainers = {0, ranks, NULL};
     sgs_block block = {-1, -1};
-    assert_true(retries_take(retries, rank, trainers, &block));
+    assert_true(retries_take(retries, rank, &trainers, &block));
     assert_int_equal(block.first, expected.first);
     assert_int_equal(block.count, expected.count);
 }
 
-static void assert_takes_none(struct retries *retries, int rank, int trainers)
+static void assert_takes_none(struct retries *retries, int rank, int ranks)
 {
+    const struct trainers trainers = {0, ranks, NULL};
     sgs_block block;
-    assert_false(retries_take(retries, rank, trainers, &block));
+    assert_false(retries_take(retries, rank, &trainers, &block));
 }
 
 /* However fast a rank that always fails asks again: the tries are of three others. */
@@ -59,9 +61,40 @@ static void few_ranks_take_turns(void **state)
     }
     assert_int_equal(retries_broken(&retries, WHOLE, 0), RETRIES_MAX + 1);
     for (int times = 1; times <= RETRIES_MAX; times++) {
-        assert_int_equal(retries_broken(&retries, WHOLE, 1), times);
-        assert_takes(&retries, 1, 1, WHOLE);
+        assert_int_equal(retries_broken(&retries, WHOLE, 0), times);
+        assert_takes(&retries, 0, 1, WHOLE);
     }
+    retries_clear(&retries);
+}
+
+/* What a writer could not write is for a rank of another node, while there is one. Rank 0 does not train. */
+static void another_writer_tries(void **state)
+{
+    static const int nodes[] = {0, 0, 2, 2}, root[] = {0, 0, 0, 0};
+    const struct trainers of_nodes = {1, 4, nodes}, of_root = {1, 4, root};
+    struct retries retries = {0};
+    sgs_block block;
+    (void)state;
+
+    assert_int_equal(retries_broken(&retries, WHOLE, 2), 1);
+    assert_false(retries_take(&retries, 2, &of_nodes, &block));
+    assert_false(retries_take(&retries, 3, &of_nodes, &block));
+    assert_true(retries_take(&retries, 1, &of_nodes, &block));
+    assert_int_equal(retries_broken(&retries, WHOLE, 0), 2); /* and this one's writer neither */
+    for (int rank = 1; rank < 4; rank++) {
+        assert_true(retries_take(&retries, rank, &of_nodes, &block));
+        retries.at[0].waiting = true;
+    }
+    retries_done(&retries, WHOLE);
+
+    for (int times = 1; times <= RETRIES_MAX; times++) { /* one writes for all */
+        assert_int_equal(retries_broken(&retries, WHOLE, 0), times);
+        assert_true(retries_take(&retries, times, &of_root, &block));
+    }
+    retries_done(&retries, WHOLE);
+    assert_int_equal(retries_broken(&retries, WHOLE, 2), 1); /* for want of memory: this one alone */
+    assert_false(retries_take(&retries, 2, &of_root, &block));
+    assert_true(retries_take(&retries, 3, &of_root, &block));
     retries_clear(&retries);
 }
 
@@ -109,9 +142,10 @@ static bool everyone_broke(const struct fleet *fleet, int run)
 
 static void ask(struct fleet *fleet, int rank)
 {
+    const struct trainers trainers = {0, fleet->trainers, NULL};
     sgs_block block;
 
-    if (retries_take(&fleet->retries, rank, fleet->trainers, &block)) {
+    if (retries_take(&fleet->retries, rank, &trainers, &block)) {
         for (int64_t run = block.first; run < block.first + block.count; run++) {
             assert_in_range(fleet->times[run], 1, RETRIES_MAX);
             assert_true(!fleet->broke[run][rank] || everyone_broke(fleet, (int)run));
@@ -192,9 +226,8 @@ static void follows_what_happened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_rank_tries),
-        cmocka_unit_test(few_ranks_take_turns),
-        cmocka_unit_test(parts_count_by_themselves),
+        cmocka_unit_test(another_rank_tries),    cmocka_unit_test(few_ranks_take_turns),
+        cmocka_unit_test(another_writer_tries),  cmocka_unit_test(parts_count_by_themselves),
         cmocka_unit_test(follows_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
