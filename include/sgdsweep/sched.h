@@ -94,8 +94,10 @@ bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block);
  *  lanes, so they are preferred while there is so much left to do that the longest runs can wait. */
 bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block);
 
-/** Predicted seconds of a block, corrected by what was measured so far. */
+/** Predicted seconds of a block, corrected by what was measured so far; and with all lanes busy, whatever was measured.
+ */
 double sgs_sched_block_seconds(sgs_sched *sched, sgs_block block);
+double sgs_sched_block_predicted(sgs_sched *sched, sgs_block block);
 
 /** A block, or a part of it, came back finished, with the seconds it took; or it did not (its trainer was stopped or
  *  failed): it is to do again.

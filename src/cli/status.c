@@ -1,5 +1,6 @@
 /* sgdsweep status FILE: what a results file holds. */
 #include "cli.h"
+#include "outcome.h"
 #include "sgdsweep/store.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -7,7 +8,7 @@
 
 static const char help[] = "usage: sgdsweep status FILE [--json] [--digest] [--grid]\n\n"
                            "Print how many runs of a results file are done, and how they ended.\n\n"
-                           "  --json    one JSON object\n"
+                           "  --json    one JSON object, with what was predicted and what it took by FILE.log\n"
                            "  --digest  read everything, check every checksum, print the digest of all results\n"
                            "  --grid    the grid as a grid file, and nothing else\n"
                            "  --help    this\n";
@@ -131,13 +132,18 @@ static void print_lines(json_t *object)
     }
 }
 
-static sgs_status print_tally(const sgs_store *store, const sgs_tally *tally, const struct cells *cells,
-                              struct wishes wishes, sgs_error *err)
+static sgs_status print_tally(const sgs_store *store, const char *path, const sgs_tally *tally,
+                              const struct cells *cells, struct wishes wishes, sgs_error *err)
 {
     json_t *object = to_json(store, tally, cells, wishes.digest);
+    sgs_status status = object ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "no memory for the answer");
 
-    if (!object)
-        return sgs_fail(err, SGS_ENOMEM, "no memory for the answer");
+    if (status == SGS_OK && wishes.json)
+        status = cli_outcome_add(sgs_store_grid(store), path, object, err);
+    if (status != SGS_OK) {
+        json_decref(object);
+        return status;
+    }
     if (!wishes.json)
         print_lines(object);
     else if (json_dumpf(object, stdout, JSON_INDENT(2)) == 0)
@@ -159,7 +165,7 @@ static int show_status(const char *path, struct wishes wishes)
     if (status == SGS_OK && !wishes.grid)
         status = count_runs(store, wishes.digest, &tally, &cells, &err);
     if (status == SGS_OK && !wishes.grid)
-        status = print_tally(store, &tally, &cells, wishes, &err);
+        status = print_tally(store, path, &tally, &cells, wishes, &err);
     if (status == SGS_OK && tally.damaged > 0)
         status = sgs_fail(&err, SGS_EDAMAGED, "%s: %" PRId64 " runs do not match their checksums", path, tally.damaged);
     sgs_status closed = sgs_store_close(store, status == SGS_OK ? &err : NULL);

@@ -154,9 +154,9 @@ static void count_done(struct master *master, int rank, const struct report *rep
     sgs_error error;
     struct sweep *sweep = master->sweep;
     sgs_block block = report->block;
-    json_t *fields =
-        json_pack("{s:I, s:I, s:i, s:f, s:I}", "first", (json_int_t)block.first, "count", (json_int_t)block.count,
-                  "rank", rank, "seconds", report->seconds, "steps", (json_int_t)report->steps);
+    json_t *fields = json_pack("{s:I, s:I, s:i, s:f, s:f, s:I}", "first", (json_int_t)block.first, "count",
+                               (json_int_t)block.count, "rank", rank, "seconds", report->seconds, "predicted_s",
+                               sgs_sched_block_predicted(sweep->sched, block), "steps", (json_int_t)report->steps);
 
     fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
     fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);

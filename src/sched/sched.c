@@ -174,7 +174,7 @@ const sgs_grid *sched_grid(const sgs_sched *sched)
     return sched->grid;
 }
 
-double sched_block_predicted(sgs_sched *sched, sgs_block block)
+double sgs_sched_block_predicted(sgs_sched *sched, sgs_block block)
 {
     return block_s(sched, block).predicted;
 }

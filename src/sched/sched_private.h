@@ -6,7 +6,4 @@
 
 const sgs_grid *sched_grid(const sgs_sched *sched);
 
-/* Predicted seconds of a block with all lanes busy, whatever was measured. */
-double sched_block_predicted(sgs_sched *sched, sgs_block block);
-
 #endif

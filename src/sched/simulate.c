@@ -65,7 +65,7 @@ static double block_takes_s(const struct world *world, sgs_block block, double *
 {
     sgs_run run;
     sgs_stop stop;
-    double predicted_s = sched_block_predicted(world->sched, block);
+    double predicted_s = sgs_sched_block_predicted(world->sched, block);
 
     *tail_s = 0;
     if (!sgs_grid_run(sched_grid(world->sched), block.first, &run, &stop))

@@ -101,6 +101,47 @@ class SweepTest(SweepScene):
         self.sweep(grid, "large.h5", 2)
         self.assertLessEqual(max(block["count"] for block in self.events("large.h5", "block")), 8)
 
+    # ---- what was predicted, and what it took
+
+    def test_prediction(self):
+        """status --json adds up what the log's blocks say, by cell and over lives."""
+        self.sweep(self.grid(SMALL), "a.h5", 2)
+        blocks = self.events("a.h5", "block")
+        found = self.status("a.h5", digest=False)["prediction"]
+        for key, sums in (("predicted_s", "predicted_s"), ("measured_s", "seconds")):
+            self.assertAlmostEqual(found[key], sum(block[sums] for block in blocks), delta=1e-4 * found[key])
+        with open(self.path("a.h5.log"), encoding="utf-8") as log:
+            first = log.readline()
+        # cells of 20 seeds: 0 well predicted over two lives, 4 and 5 in one block, 6 not, 7 too short to count, 8 with
+        # a run that went on from a state, 9 in the next life, where that does not matter any more
+        events = [{"event": "block", "first": 0, "count": 15, "predicted_s": 1.5, "seconds": 1.25},
+                  {"event": "block", "first": 80, "count": 40, "predicted_s": 6, "seconds": 9.5},
+                  {"event": "block", "first": 120, "count": 20, "predicted_s": 2, "seconds": 8},
+                  {"event": "block", "first": 140, "count": 20, "predicted_s": 8, "seconds": 0.5},
+                  {"event": "state_restored", "run": 173}, {"event": "state_restored", "run": 187},
+                  {"event": "block", "first": 160, "count": 20, "predicted_s": 100, "seconds": 1},
+                  {"event": "resume"},
+                  {"event": "block", "first": 15, "count": 5, "predicted_s": 0.5, "seconds": 0.75},
+                  {"event": "block", "first": 180, "count": 20, "predicted_s": 3, "seconds": 2.5},
+                  {"event": "block", "first": 790, "count": 20, "predicted_s": 1000, "seconds": 1}]  # no such runs
+        with open(self.path("a.h5.log"), "w", encoding="utf-8") as log:
+            log.write(first + "".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
+            log.write('{"event":"block","first":0,"count":20,"predi')
+        found = self.status("a.h5", digest=False)["prediction"]
+        self.assertAlmostEqual(found["predicted_s"], 1.5 + 6 + 2 + 8 + 0.5 + 3)
+        self.assertAlmostEqual(found["measured_s"], 1.25 + 9.5 + 8 + 0.5 + 0.75 + 2.5)
+        cells = {cell["first_run"]: cell for cell in found["cells"]}
+        self.assertEqual(set(cells), {0, 80, 100, 120, 180})
+        self.assertEqual([cell["measured_s"] for cell in found["cells"]],
+                         sorted((cell["measured_s"] for cell in found["cells"]), reverse=True))
+        self.assertAlmostEqual(cells[80]["measured_s"] + cells[100]["measured_s"], 9.5)
+        self.assertAlmostEqual(cells[80]["measured_s"] / cells[80]["predicted_s"], 9.5 / 6)
+        self.assertAlmostEqual(cells[0]["predicted_s"], 2)
+        self.assertEqual((cells[0]["activation"], cells[0]["n"], cells[0]["b"]), ("linear", 8, 1))
+        self.assertEqual((found["cells_over_1_s"], found["within_1_5"], found["worst"]), (5, 2, 4))
+        os.unlink(self.path("a.h5.log"))
+        self.assertIsNone(self.status("a.h5", digest=False)["prediction"])
+
     # ---- killed, stopped, resumed
 
     def test_kill(self):
@@ -341,7 +382,7 @@ class SweepTest(SweepScene):
         self.assertIn("[########################] 100.0%", bar)
         status = self.status("a.h5", digest=False)
         self.assertEqual(set(status), {"runs", "pending", "converged", "max_steps", "diverged", "dead", "skipped",
-                                       "failed", "not_needed", "complete", "grid_digest"})
+                                       "failed", "not_needed", "complete", "grid_digest", "prediction"})
         self.assertEqual((status["runs"], status["skipped"], status["complete"]), (800, 80, True))
         self.assertNotIn("a.h5.lock", os.listdir(self.folder))
 
