@@ -33,6 +33,8 @@ static const double EFFICIENCY_MIN = 0.8;
 static const double RESTART_S = 60;
 /* A rank before it has a block: program, MPI, HDF5. */
 static const double RANK_BYTES = 60e6;
+/* What a rank that writes for others takes from them before it writes. */
+static const double OUTLET_BYTES = 20e6;
 
 struct wishes {
     const char *grid, *file, *speed;
@@ -148,7 +150,8 @@ static sgs_status suggest(struct plan *plan, const struct wishes *wishes, sgs_er
     return status;
 }
 
-/* Memory of one rank: two blocks in hand with results, records and weights, and the widest trainer. */
+/* Memory of one rank, whatever the number of runs: two blocks in hand with results, records and weights, one on its way
+ * into the file, and the widest trainer. */
 static int64_t rank_bytes(const struct plan *plan)
 {
     int64_t rows = sgs_sched_block_bytes_max(plan->grid);
@@ -159,7 +162,7 @@ static int64_t rank_bytes(const struct plan *plan)
         /* coordinates, indices, counts and values in every lane, two points */
         lanes_bytes = fmax(lanes_bytes, run.n * (24.0 * sgs_predict_lanes(&run) + 40));
     }
-    return (int64_t)(RANK_BYTES + lanes_bytes) + 2 * rows;
+    return (int64_t)(RANK_BYTES + OUTLET_BYTES + lanes_bytes) + 3 * rows;
 }
 
 static void find_costly(struct plan *plan)

@@ -51,17 +51,27 @@ step_size: {scaled_by_batch: [0.2, 0.25]}
 seed: {first: 1, count: $((runs / 8))}
 END
 
+# A command, and behind it the kilobytes of the largest of its processes.
+measured='
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "a", encoding="utf-8") as file:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=file)
+sys.exit(code)'
+
 for ((round = 1; round <= rounds; round++)); do
     for writer in ${writers//,/ }; do
         rm -f "$folder"/x.h5*
-        mpirun -n "$ranks" "$program" run "$folder/grid.yaml" -o "$folder/x.h5" --writer "$writer" --progress none \
-            2>"$folder/said" || die "a sweep failed: $(tail -n 1 "$folder/said")"
+        python3 -c "$measured" "$folder/memory" mpirun -n "$ranks" "$program" run "$folder/grid.yaml" \
+            -o "$folder/x.h5" --writer "$writer" --progress none 2>"$folder/said" ||
+            die "a sweep failed: $(tail -n 1 "$folder/said")"
         cp "$folder/x.h5.log" "$folder/log.$writer.$round"
     done
 done
 size=$(stat -c %s "$folder/x.h5") || die "no results file"
 
-python3 - "$folder" "$rounds" "$size" "$least" "$writers" <<'END'
+planned=$("$program" plan "$folder/grid.yaml" --json | sed -n 's/.*"memory_per_rank_bytes": *\([0-9]*\).*/\1/p')
+python3 - "$folder" "$rounds" "$size" "$least" "$writers" "$planned" <<'END'
 import datetime, json, statistics, sys
 
 folder, rounds, size, least = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
@@ -93,5 +103,7 @@ for writer in writers:
     here, ratio = rates[writer], statistics.median(a / b for a, b in zip(rates[writer], rates[writers[0]]))
     print(f"{writer}: median {statistics.median(here):,.0f} runs/s (lowest {min(here):,.0f}, highest {max(here):,.0f})"
           + (f", {ratio:.2f} of {writers[0]}" if writer != writers[0] else ""))
+with open(f"{folder}/memory", encoding="utf-8") as file:
+    print(f"the largest rank took {max(map(int, file)) * 1.024e-3:.0f} MB; plan says {float(sys.argv[6]) * 1e-6:.0f} MB")
 sys.exit(statistics.median(rates[writers[0]]) < least)
 END
