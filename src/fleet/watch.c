@@ -235,11 +235,15 @@ static bool start_thread(struct watch *watch)
     return false;
 }
 
+/* Nobody is to take this for a death. */
 static void let_go(struct watch *watch)
 {
-    for (int side = 0; watch && side < SIDES; side++)
-        if (watch->fd[side] >= 0)
-            (void)close(watch->fd[side]);
+    for (int side = 0; watch && side < SIDES; side++) {
+        if (watch->fd[side] < 0)
+            continue;
+        (void)!send(watch->fd[side], &GOOD_END, 1, MSG_NOSIGNAL);
+        (void)close(watch->fd[side]);
+    }
     free(watch);
 }
 
@@ -278,7 +282,5 @@ void watch_stop(struct watch *watch)
     (void)close(watch->wake[1]);
     (void)pthread_join(watch->thread, NULL);
     (void)close(watch->wake[0]);
-    for (int side = 0; side < SIDES; side++)
-        (void)!send(watch->fd[side], &GOOD_END, 1, MSG_NOSIGNAL);
     let_go(watch);
 }
