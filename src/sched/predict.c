@@ -11,6 +11,10 @@ static const double EPS_OSCILLATES = 0.5;
 static const double EPS_DEAD = 0.8;
 static const double EPS_BOUNDED = 1.0;
 
+/* Where batches are drawn the fits are medians, but what runs take adds up as means: 1.03 to 1.06 times as long (256
+ * seeds of n = 8 .. 512, b = 1 .. n - 1, eps = 0.1 .. 0.4). */
+static const double MEAN_OVER_MEDIAN = 1.045;
+
 /* The walk's clock per step is k; l(eps) is the variance that one draw adds. */
 static double walk_rate(double eps)
 {
@@ -85,8 +89,7 @@ static double predict_sparse(const sgs_run *run, const sgs_stop *stop)
     double ln_m = log(active_points(run));
     double length = walk_length(ln_m, stop->tol);
 
-    if (shape_is_ordered(run))
-        length = ordered_length(run, length, ln_m);
+    length = shape_is_ordered(run) ? ordered_length(run, length, ln_m) : MEAN_OVER_MEDIAN * length;
     double draws = run->sampling == SGS_WITH_REPLACEMENT ? b / n : b * (n - b) / (n * (n - 1));
     double steps = length / (draws * walk_rate(run->eps));
     if (run->eps > 0.45)

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """What `plan` says against what `run` takes.
 
-    python3 tests/bench/plan_check.py [--rounds 5] [--ranks 1,2] [--at-most 1.2] [--program FILE] [GRID ...]
+    python3 tests/bench/plan_check.py [--rounds 5] [--ranks 1,2] [--at-most 1.2] [--cpu] [--program FILE] [GRID ...]
 
 For each grid and number of ranks, in turns: plan, which measures the machine, then run. Prints planned and real
 makespan (from the start of training to the last block in the file) with their ratio, its median, and how many cells
 with more than a second of work were predicted within a factor of 1.5. Exit 1 if a median ratio is off by more than
 --at-most.
+--cpu: on a machine that others use too: one rank, and processor time instead of real time, less what an empty sweep
+takes. Says nothing about waiting and tails.
 Without GRID three grids of some seconds: all samplings; runs that differ by six orders of magnitude; one seed."""
 import argparse
 import datetime
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -69,11 +72,28 @@ def run(program, grid, ranks, folder):
     return seconds(last) - seconds(begin), next(e for e in events if e.get("event") == "prediction")
 
 
+EMPTY = "dimension: 2\nbatch_size: 1\nstep_size: 0.1\nseed: 1\nstop: {max_steps: 1}\n"
+
+
+def run_cpu(program, grid, folder, empty_s=0):
+    """Processor seconds of a sweep, less empty_s, and the log's accuracy of predictions."""
+    def spent_s():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before_s = spent_s()
+    _, accuracy = run(program, grid, 1, folder)
+    return spent_s() - before_s - empty_s, accuracy
+
+
 def check(arguments, name, grid, ranks, folder):
     ratios = []
     for _ in range(arguments.rounds):
         planned = plan(arguments.program, grid, ranks)["makespan_seconds"]
-        real, accuracy = run(arguments.program, grid, ranks, folder)
+        if arguments.cpu:
+            real, accuracy = run_cpu(arguments.program, grid, folder, arguments.empty_s)
+        else:
+            real, accuracy = run(arguments.program, grid, ranks, folder)
         ratios.append(planned / real)
         print(f"{name:10s} {ranks} ranks: planned {planned:6.2f} s, took {real:6.2f} s, ratio {ratios[-1]:.3f}; "
               f"{accuracy['within_1_5']} of {accuracy['cells']} cells within 1.5 (worst {accuracy['worst']:.2f})",
@@ -90,9 +110,16 @@ def main():
     parser.add_argument("--ranks", default="1,2", type=lambda text: [int(part) for part in text.split(",")])
     parser.add_argument("--at-most", type=float, default=1.2)
     parser.add_argument("--program", default=os.environ.get("SGDSWEEP", os.path.join(ROOT, "build", "sgdsweep")))
+    parser.add_argument("--cpu", action="store_true")
     arguments = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory(prefix="sgs") as folder:
+        if arguments.cpu:
+            arguments.ranks = [1]
+            empty = os.path.join(folder, "empty.yaml")
+            with open(empty, "w", encoding="utf-8") as file:
+                file.write(EMPTY)
+            arguments.empty_s = statistics.median(run_cpu(arguments.program, empty, folder)[0] for _ in range(3))
         grids = {os.path.basename(path): path for path in arguments.grids}
         for name, text in {} if grids else GRIDS.items():
             grids[name] = os.path.join(folder, name + ".yaml")

@@ -29,7 +29,10 @@ static void assert_within(double got, double expected, double factor)
         fail_msg("%g is not within a factor of %g of %g", got, factor, expected);
 }
 
-/* Starts of norm 1 need no growth: k * steps = 12.6 + 2.1 ln m with k = b (n-b) / (n (n-1)) l(eps). */
+/* The mean of runs over their median, where batches are drawn. */
+static const double MEAN = 1.045;
+
+/* Starts of norm 1 need no growth: the median of k * steps is 12.6 + 2.1 ln m with k = b (n-b) / (n (n-1)) l(eps). */
 static void follows_the_walk_clock(void **state)
 {
     (void)state;
@@ -37,7 +40,7 @@ static void follows_the_walk_clock(void **state)
         sgs_run run = a_run();
         run.b = b;
         double k = b * (64.0 - b) / (64.0 * 63.0) * -log(1 - 0.01);
-        assert_within(k * sgs_predict_steps(&run, &unlimited), 12.6 + 2.1 * log(64), 1.001);
+        assert_within(k * sgs_predict_steps(&run, &unlimited), MEAN * (12.6 + 2.1 * log(64)), 1.001);
     }
 }
 
@@ -71,7 +74,7 @@ static void full_batch_is_short(void **state)
     run = a_run();
     run.b = 64;
     run.sampling = SGS_WITH_REPLACEMENT; /* goes sparse: (b/n) l(eps) */
-    assert_within(sgs_predict_steps(&run, &unlimited), (12.6 + 2.1 * log(64)) / -log(0.99), 1.05);
+    assert_within(sgs_predict_steps(&run, &unlimited), MEAN * (12.6 + 2.1 * log(64)) / -log(0.99), 1.05);
 }
 
 static void ordered_sampling_has_no_diffusion(void **state)
@@ -91,6 +94,7 @@ static void ordered_sampling_has_no_diffusion(void **state)
 }
 
 /* Means over 16 seeds of runs from scale 0.1 at tol 1e-6, d = n = 64 and 256 (`run`, one sweep over all samplings). */
+/* NOLINTNEXTLINE(readability-function-size): most of it is the table */
 static void agrees_with_what_runs_took(void **state)
 {
     static const struct {
