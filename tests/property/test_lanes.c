@@ -13,6 +13,8 @@
 
 #include "../chance.h"
 
+static const double NOISE = 1e-11; /* relative, of a step: 10^5 times the rounding of doubles */
+
 /* ---- random cases ------------------------------------------------------------------------------------------------ */
 
 static sgs_run random_run(int n_max, double eps_max)
@@ -88,6 +90,14 @@ static void plain_step(plain *p, int64_t t)
     p->outside -= run->eps * S_B * p->outside;
 }
 
+static double squares(const plain *p)
+{
+    double sum = p->outside * p->outside;
+    for (int i = 0; i < p->run.n; i++)
+        sum += p->a[i] * p->a[i];
+    return sum;
+}
+
 /** Largest difference between lane and plain point; d as scale. */
 static double distance(const sgs_lanes *s, int l, const plain *p, double *a)
 {
@@ -116,38 +126,91 @@ static void load_start(sgs_lanes *s, int l, const sgs_run *run)
     free(a);
 }
 
+/* A plain step with large rounding errors, a common one and one a coordinate. */
+static void noisy_step(plain *p, int64_t t)
+{
+    const double common = uniform(-NOISE, NOISE);
+    plain_step(p, t);
+    for (int i = 0; i < p->run.n; i++)
+        p->a[i] *= 1.0 + common + uniform(-NOISE, NOISE);
+    p->outside *= 1.0 + common + uniform(-NOISE, NOISE);
+}
+
+static double apart(const plain *p, const plain *q)
+{
+    double worst = fabs(p->outside - q->outside);
+    for (int i = 0; i < p->run.n; i++)
+        worst = fmax(worst, fabs(p->a[i] - q->a[i]));
+    return worst;
+}
+
+/** The kernel stays nearer to the plain recursion than a copy of that with larger rounding errors: how errors grow is
+ * up to the run, above eps = 1/2 most of all, and no fixed tolerance holds for all of them. */
 static void test_trajectories(void **context)
 {
     (void)context;
     const sgs_kernel *kernel;
+    double nearest = INFINITY;
     assert_int_equal(sgs_kernel_choose(4, &kernel, NULL), SGS_OK);
     for (int c = 0; c < 100; c++) {
         sgs_run run = random_run(c % 4 == 0 ? 200 : 40, 0.6);
         if (run.sampling == SGS_WITH_REPLACEMENT) /* its stability limit is lower, about 0.38 at b = n */
             run.eps *= 0.5;
         const int64_t stride = sgs_check_stride(&run), sum = sgs_sum_stride(&run);
-        plain p = plain_create(&run);
-        double *a = malloc((size_t)run.n * sizeof *a), worst = 0.0;
+        plain p = plain_create(&run), noisy = plain_create(&run);
+        double *a = malloc((size_t)run.n * sizeof *a), worst = 0.0, allowed = NOISE;
         sgs_lanes *s = lanes_for(&run, kernel);
         load_start(s, 1, &run);
-        for (int64_t t = 0; t < 10000;) {
+        for (int64_t t = 0; t < 10000 && allowed < 1e-3;) { /* beyond, nothing is near */
             const int64_t count = between(1, 30);
             for (int64_t k = 0; k < count; k++, t++) {
                 kernel->steps(s, 1);
                 plain_step(&p, t);
+                noisy_step(&noisy, t);
                 if ((t + 1) % stride % sum == 0)
                     kernel->sums(s);
             }
             worst = fmax(worst, distance(s, 1, &p, a));
+            allowed = fmax(allowed, apart(&noisy, &p));
+            if (!(worst <= allowed))
+                fail_msg("case %d: %s n=%d d=%d b=%d eps=%.17g: off by %g of %g", c,
+                         sgs_activation_name(run.activation), run.n, run.d, run.b, run.eps, worst, allowed);
         }
-        /* above eps = 1/2 the norm oscillates and errors decay slowly or not at all */
-        if (!(worst <= (run.eps <= 0.5 ? 1e-10 : 1e-8)))
-            fail_msg("case %d: %s n=%d d=%d b=%d eps=%.17g: off by %g", c, sgs_activation_name(run.activation), run.n,
-                     run.d, run.b, run.eps, worst);
+        nearest = fmin(nearest, allowed / worst);
         sgs_lanes_destroy(s);
         plain_destroy(&p);
+        plain_destroy(&noisy);
         free(a);
     }
+    print_message("at least %.3g times nearer\n", nearest);
+}
+
+/** What rounding can do to a step of the kernel. S runs along between its sums with an error that each step multiplies
+ * by base^2 (lanes.h); c and c + m e follow it. Bounds, but for small factors. */
+typedef struct rounding {
+    double S; /* error of the running sum */
+    double step;
+} rounding;
+
+static void follow_rounding(const plain *before, rounding *error)
+{
+    const sgs_run *run = &before->run;
+    double S = 0.0, S_B = 0.0, N = before->outside * before->outside, moved = 0.0;
+    for (int i = 0; i < run->n; i++) {
+        const double square = before->a[i] * before->a[i];
+        N += square;
+        S += run->activation == SGS_LINEAR || before->a[i] > 0.0 ? square : 0.0;
+        S_B += before->in[i] * square;
+    }
+    const double eps = run->eps, ulp = 0x1p-52, c = 1.0 - eps * S_B, e = eps * (2.0 - N);
+    const double factor_error = eps * error->S + ulp * (1.0 + eps * (S_B + S + N + 2.0));
+    double largest = c * c;
+    for (int i = 0; i < run->n; i++) {
+        largest = fmax(largest, (c + before->in[i] * e) * (c + before->in[i] * e));
+        moved = fmax(moved, (1.0 + before->in[i]) * fabs(before->a[i]));
+    }
+    error->step = factor_error * fmax(moved, fabs(before->outside)) + ulp * sqrt(largest) * moved;
+    error->S = largest * (error->S + ulp * S) + ulp * S;
 }
 
 /** Beyond eps = 0.6 the map is chaotic: each step from the kernel's own state, sign changes and divergence included. */
@@ -156,54 +219,54 @@ static void test_single_steps(void **context)
     (void)context;
     const sgs_kernel *kernel;
     int plain_lanes = 0, diverged = 0;
+    double largest = 0.0;
     assert_int_equal(sgs_kernel_choose(4, &kernel, NULL), SGS_OK);
     for (int c = 0; c < 200; c++) {
         sgs_run run = random_run(60, 5.0);
         run.scale = uniform(0.1, 3.0);
-        plain p = plain_create(&run);
+        plain p = plain_create(&run), from = p;
         sgs_lanes *s = lanes_for(&run, kernel);
+        rounding error = {0.0, 0.0};
         load_start(s, 0, &run);
         double *a = malloc((size_t)run.n * sizeof *a);
         for (int64_t t = 0; t < 200 && s->diverged_at[0] < 0; t++) {
             sgs_lane_read(s, 0, p.a, &p.outside);
-            double before = p.outside * p.outside, after = 0.0, signs = 0.0;
-            for (int i = 0; i < run.n; i++)
-                before += p.a[i] * p.a[i];
             memcpy(a, p.a, (size_t)run.n * sizeof *a);
-            if (t % sgs_check_stride(&run) % sgs_sum_stride(&run) == 0)
+            if (t % sgs_check_stride(&run) % sgs_sum_stride(&run) == 0) {
                 kernel->sums(s);
+                error.S = 0x1p-52 * run.n * squares(&p);
+            }
             kernel->steps(s, 1);
+            const double before = squares(&p);
+            from.outside = p.outside;
             plain_step(&p, t);
+            from.a = a;
+            follow_rounding(&from, &error);
+            const double after = squares(&p);
             if (s->diverged_at[0] >= 0) {
-                for (int i = 0; i < run.n; i++)
-                    after += p.a[i] * p.a[i];
-                after += p.outside * p.outside;
                 if (before <= 0.999e12 && after <= 0.999e12)
                     fail_msg("case %d step %lld: n=%d b=%d eps=%g: diverged at norms %g, %g", c, (long long)t, run.n,
                              run.b, run.eps, sqrt(before), sqrt(after));
                 diverged++;
                 break;
             }
+            bool crossed = false;
             for (int i = 0; i < run.n; i++)
-                signs += a[i] * p.a[i] < 0.0;
-            plain_lanes += signs > 0.0;
-            /* relative to the larger of both norms: one step of a cubic map can multiply by any factor */
-            after = 0.0;
-            for (int i = 0; i < run.n; i++)
-                after += p.a[i] * p.a[i];
-            const double scale = fmax(1.0, sqrt(fmax(before, after)));
+                crossed |= a[i] * p.a[i] < 0.0;
+            plain_lanes += crossed;
             const double off = distance(s, 0, &p, a);
-            /* beyond eps = 0.6 the error of the running S grows as lanes.h says, twice in a stride on average */
-            const double growth = run.eps > 0.6 ? pow(1.0 + run.eps, 4.0) : 1.0;
-            if (!(off <= 1e-13 * growth * scale * fmax(1.0, run.eps * before)))
-                fail_msg("case %d step %lld: %s n=%d b=%d eps=%g: off by %g at norms %g, %g", c, (long long)t,
-                         sgs_sampling_name(run.sampling), run.n, run.b, run.eps, off, sqrt(before), sqrt(after));
+            largest = fmax(largest, off / error.step);
+            if (!(off <= 10.0 * error.step))
+                fail_msg("case %d step %lld: %s n=%d b=%d eps=%g: off by %g, %g expected, at norms %g, %g", c,
+                         (long long)t, sgs_sampling_name(run.sampling), run.n, run.b, run.eps, off, error.step,
+                         sqrt(before), sqrt(after));
         }
         free(a);
         sgs_lanes_destroy(s);
         plain_destroy(&p);
     }
-    printf("steps with sign changes: %d, diverged: %d\n", plain_lanes, diverged);
+    print_message("steps with sign changes: %d, diverged: %d; at most %.3g of the rounding expected\n", plain_lanes,
+                  diverged, largest);
     assert_true(plain_lanes > 50 && diverged > 20);
 }
 
