@@ -340,7 +340,7 @@ static struct coverage simulate_shares(const sgs_grid *grid, double truth, int t
     const sgs_until *until = sgs_grid_until(grid);
     struct coverage covered = {0, 0};
     for (int trial = 0; trial < trials; trial++) {
-        int64_t count[SGS_UNTIL_MAX_LOOKS];
+        int64_t count[SGS_UNTIL_MAX_LOOKS] = {0};
         int64_t before = 0;
         for (int look = 0; look < until->looks; look++) {
             int64_t more = until->look[look] - (look > 0 ? until->look[look - 1] : 0);
