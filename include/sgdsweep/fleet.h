@@ -22,6 +22,9 @@ typedef enum sgs_progress { SGS_PROGRESS_AUTO, SGS_PROGRESS_BAR, SGS_PROGRESS_LO
 typedef enum sgs_writer { SGS_WRITER_AUTO, SGS_WRITER_ALL, SGS_WRITER_NODE, SGS_WRITER_ROOT } sgs_writer;
 typedef enum sgs_master { SGS_MASTER_AUTO, SGS_MASTER_SHARED, SGS_MASTER_DEDICATED } sgs_master;
 
+/** Long runs at the end of a sweep: handed over where it gains, never, or wherever a rank waits (for tests). */
+typedef enum sgs_hand_over { SGS_HAND_OVER_AUTO, SGS_HAND_OVER_NEVER, SGS_HAND_OVER_ALWAYS } sgs_hand_over;
+
 typedef struct sgs_sweep_options {
     const char *path;      /**< of the results file */
     bool fail_fast;        /**< stop at the first run that fails for a reason of the machine */
@@ -29,6 +32,7 @@ typedef struct sgs_sweep_options {
     sgs_progress progress; /**< auto: bar on a terminal, log elsewhere */
     sgs_master master;     /**< auto: dedicated from 64 ranks */
     sgs_writer writer;
+    sgs_hand_over hand_over;  /**< auto: where it gains */
     double max_seconds;       /**< stop after so many seconds; 0: no limit */
     double deadline;          /**< stop before this time, seconds since the epoch; 0: none */
     double checkpoint_s;      /**< save the state of runs with so many seconds of work since the last save; 0: only at a

@@ -40,9 +40,9 @@ double sgs_predict_steps(const sgs_run *run, const sgs_stop *stop);
 double sgs_predict_step_seconds(const sgs_run *run, const sgs_speed *speed);
 double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_speed *speed);
 
-/** Lanes of a trainer that has runs enough, and how much longer than predicted a run's steps take, in seconds of the
- *  trainer divided by runs, where only so many are in its lanes. */
-int sgs_predict_lanes(const sgs_run *run);
+/** Lanes of a trainer made for so many runs, and how much longer than predicted a run's steps take there, in seconds of
+ *  the trainer divided by runs. */
+int sgs_predict_lanes(const sgs_run *run, int64_t runs);
 double sgs_predict_slowdown(const sgs_run *run, int64_t together);
 
 /** What a whole grid is predicted to take. */
@@ -122,6 +122,56 @@ typedef struct sgs_sched_accuracy {
 } sgs_sched_accuracy;
 sgs_sched_accuracy sgs_sched_accuracy_now(const sgs_sched *sched);
 
+/* ---- the end: runs that change hands ------------------------------------------------------------------------------
+ */
+
+/** The end of a sweep: nothing waits any more, some trainers have nothing to do, others have long runs left. Who is
+ *  asked to hand runs over, to how many, and what one who is asked does. Pure as the rest of the schedule: the time
+ * comes from the caller, so that master and simulation decide alike. Handing runs over never changes a result.
+ *
+ *  Bounded: whoever hands over splits what he has into parts, so a run is handed over as often as a set can be split
+ *  until it is alone, and no more; one who has nothing to give, or would not gain, says so and is left alone for a
+ * while that doubles. */
+typedef struct sgs_share sgs_share;
+
+/** Trainers are numbered 0 .. trainers - 1. least_s: who is done within so many seconds is not asked; 0: the default.
+ */
+sgs_status sgs_share_create(int trainers, double least_s, sgs_share **share, sgs_error *err);
+void sgs_share_destroy(sgs_share *share);
+
+/** A trainer got runs that are predicted to take it so many seconds, or told that runs it has will take that. */
+void sgs_share_took(sgs_share *share, int who, double now_s, int64_t runs, double seconds);
+
+/** Runs of a trainer are done, or came back, or were handed over. share may be NULL. */
+void sgs_share_left(sgs_share *share, int who, int64_t runs);
+
+/** A trainer waits with empty hands. It does until it takes runs. */
+void sgs_share_dry(sgs_share *share, int who);
+
+/** The next trainer that waits with empty hands, and is now promised to the caller's runs; -1: none. */
+int sgs_share_taker(sgs_share *share);
+
+/** Nothing waits in the schedule: whom to ask now, and for how many trainers. Call until it says false.
+ *  Every trainer that is asked must answer (sgs_share_answer), at most one question to it is open. */
+bool sgs_share_ask(sgs_share *share, double now_s, int *giver, int *takers);
+
+/** A trainer that was asked answers: parts it gives (0: none), and what it has left for itself. */
+void sgs_share_answer(sgs_share *share, int giver, double now_s, int parts, double left_s);
+
+/** Is a trainer's answer outstanding? */
+bool sgs_share_is_asked(const sgs_share *share, int who);
+
+/** Into how many parts, its own included, a trainer splits unfinished runs alike that will take it left_s: no more than
+ *  takers + 1, and 1 where it would not gain more than moving costs.
+ *  @param[in] move_s  seconds that handing over takes */
+int sgs_share_parts(const sgs_run *run, int64_t unfinished, int takers, double left_s, double move_s);
+
+/** The same for runs that it need not keep: at least 1, at most takers, each to another trainer. */
+int sgs_share_parts_away(const sgs_run *run, int64_t unfinished, int takers);
+
+/** A trainer with that many lanes has so few unfinished runs, and nothing else: would it gain from fewer lanes? */
+bool sgs_share_narrows(const sgs_run *run, int lanes, int64_t unfinished, double left_s, double move_s);
+
 /* ---- simulation ------------------------------------------------------------------------------------------------- */
 
 /** Ranks in a simulation. */
@@ -143,6 +193,7 @@ typedef struct sgs_simulation {
     double efficiency;         /**< predicted seconds with all lanes busy / (ranks * makespan) */
     double master_s;           /**< spent on messages */
     int64_t blocks, messages, failures;
+    int64_t handed_over; /**< parts of blocks that changed hands at the end */
 } sgs_simulation;
 
 /** Do all that is to do in simulated time: every block takes what it is predicted to take. The schedule was started and

@@ -24,6 +24,8 @@ static const char help[] =
     "      --writer HOW      all (every rank writes its results), node (one rank a node), root (rank 0); default: root "
     "on\n"
     "                        several nodes on NFS or SMB, else all\n"
+    "      --hand-over HOW   at the end, ranks with long runs left hand some over to ranks that wait: auto (where it\n"
+    "                        gains; default), never, always\n"
     "      --max-seconds S   stop after S seconds\n"
     "      --checkpoint S    save the state of unfinished runs after every S seconds of work on them (default 60; 0:\n"
     "                        only when the sweep is stopped)\n"
@@ -114,6 +116,7 @@ static int parse_option(int found, struct run_options *options)
     static const char *const progress[] = {"auto", "bar", "log", "none", NULL};
     static const char *const master[] = {"auto", "shared", "dedicated", NULL};
     static const char *const writer[] = {"auto", "all", "node", "root", NULL};
+    static const char *const hand_over[] = {"auto", "never", "always", NULL};
     int value = 0;
     int code = SGS_EXIT_COMPLETE;
 
@@ -145,6 +148,10 @@ static int parse_option(int found, struct run_options *options)
     case 'w':
         code = parse_word("--writer", optarg, writer, &value);
         options->sweep.writer = (sgs_writer)value;
+        break;
+    case 'g':
+        code = parse_word("--hand-over", optarg, hand_over, &value);
+        options->sweep.hand_over = (sgs_hand_over)value;
         break;
     case 'f':
         options->sweep.fail_fast = true;
@@ -188,6 +195,7 @@ static int parse_command_line(int argc, char **argv, struct run_options *options
                                           {"progress", required_argument, NULL, 'p'},
                                           {"master", required_argument, NULL, 'm'},
                                           {"writer", required_argument, NULL, 'w'},
+                                          {"hand-over", required_argument, NULL, 'g'},
                                           {"max-seconds", required_argument, NULL, 's'},
                                           {"fail-fast", no_argument, NULL, 'f'},
                                           {"checkpoint", required_argument, NULL, 'c'},

@@ -34,6 +34,9 @@ void crew_destroy(struct crew *crew)
         return;
     for (int i = 0; i < crew->count; i++)
         task_clear(&crew->tasks[i]);
+    for (int i = 0; i < crew->kept_count; i++)
+        task_clear(&crew->kept[i]);
+    free(crew->kept);
     sgs_trainer_destroy(crew->trainer);
     free(crew->restored);
     free(crew);
@@ -92,8 +95,93 @@ sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs
     sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
     task->strip = block.first / strip_runs;
     task->predicted_s = predicted_s;
+    task->run_s = predicted_s / (double)block.count;
     crew->count++;
     return SGS_OK;
+}
+
+/* A task of a bundle; whatever lies between its runs is another rank's. */
+static sgs_status unpack(struct crew *crew, const struct bundle *bundle, struct task *task, sgs_error *err)
+{
+    int64_t strip_first = 0;
+    int64_t strip_runs = 1;
+    int64_t before = 0;
+    const double now_s = clock_now_s();
+    sgs_status status = task_init(task, &crew->shape, bundle->span, err);
+
+    if (status != SGS_OK)
+        return status;
+    sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
+    task->strip = bundle->span.first / strip_runs;
+    task->predicted_s = bundle->left_s;
+    task->run_s = bundle->run_s;
+    for (int64_t i = 0; i < bundle->count && status == SGS_OK; i++) {
+        const struct bundle_run *from = &bundle->at[i];
+        const int64_t place = from->run - bundle->span.first;
+        sgs_saved_run saved;
+        task_let_go(task, before, place - before);
+        before = place + 1;
+        if (from->bytes == 0)
+            continue;
+        status = sgs_saved_decode(bundle_record(bundle, from), from->bytes, &saved, err);
+        if (status == SGS_OK)
+            status = task_hold(task, &saved, err);
+        task->runs[place].since_s = now_s - from->age_s;
+    }
+    if (status != SGS_OK)
+        task_clear(task);
+    return status;
+}
+
+/* The stretches of neighbouring runs of a bundle, one after the other. */
+static bool next_stretch(const struct bundle *bundle, int64_t *at, sgs_block *stretch)
+{
+    if (*at == bundle->count)
+        return false;
+    *stretch = (sgs_block){bundle->at[*at].run, 0};
+    while (*at < bundle->count && bundle->at[*at].run == stretch->first + stretch->count) {
+        stretch->count++;
+        ++*at;
+    }
+    return true;
+}
+
+void crew_push_bundle(struct crew *crew, const struct bundle *bundle)
+{
+    sgs_error text;
+    sgs_block stretch;
+    int64_t at = 0;
+    sgs_status status = crew->count < TASKS ? unpack(crew, bundle, &crew->tasks[crew->count], &text)
+                                            : sgs_fail(&text, SGS_EFAIL, "runs came that were not asked for");
+
+    crew->count += status == SGS_OK;
+    while (status != SGS_OK && next_stretch(bundle, &at, &stretch)) /* they start over */
+        tell_broken(crew, stretch, status, &text);
+}
+
+void crew_keep(struct crew *crew, const struct bundle *bundle)
+{
+    sgs_error text;
+    sgs_block stretch;
+    int64_t at = 0;
+    struct task *grown = realloc(crew->kept, ((size_t)crew->kept_count + 1) * sizeof *grown);
+    sgs_status status = SGS_OK;
+
+    if (grown)
+        crew->kept = grown;
+    else
+        status = sgs_fail(&text, SGS_ENOMEM, "no memory for runs that were handed over");
+    if (status == SGS_OK)
+        status = unpack(crew, bundle, &crew->kept[crew->kept_count], &text);
+    crew->kept_count += status == SGS_OK;
+    if (status == SGS_OK)
+        return;
+    const struct report unsaved = {.kind = REPORT_UNSAVED, .unsaved = bundle->count, .stopping = true};
+    crew_tell(crew, &unsaved, &text);
+    while (next_stretch(bundle, &at, &stretch)) {
+        const struct report report = {.kind = REPORT_RETURN, .block = stretch};
+        crew_tell(crew, &report, NULL);
+    }
 }
 
 bool crew_wants(const struct crew *crew, double lead_s)
@@ -128,7 +216,7 @@ static void disagree(struct crew *crew)
 
 /* A run that was saved goes on from there. One whose state is of no use starts over, which changes no result; a state
  * that cannot be had now, for want of memory or of the disk, is worth another try: false, and the run is given back. */
-static bool restore(struct crew *crew, struct task *task, sgs_job *job)
+static bool restore_saved(struct crew *crew, struct task *task, sgs_job *job)
 {
     const struct state_entry *entry = states_find(crew->setup.states, job->tag);
     sgs_saved_run saved;
@@ -150,18 +238,44 @@ static bool restore(struct crew *crew, struct task *task, sgs_job *job)
     return true;
 }
 
+/* The same for a run that is held. */
+static bool restore(struct crew *crew, struct task *task, sgs_job *job)
+{
+    struct task_run *run = &task->runs[job->tag - task->block.first];
+    sgs_saved_run saved;
+    sgs_error text;
+
+    if (!run->held) {
+        run->since_s = crew->now_s;
+        return restore_saved(crew, task, job);
+    }
+    free(crew->restored);
+    crew->restored = run->held;
+    run->held = NULL;
+    sgs_status status = sgs_saved_decode(crew->restored, run->held_bytes, &saved, &text);
+    if (status == SGS_OK)
+        status = task_restore(task, &crew->shape, &saved, job, &text);
+    if (status == SGS_OK)
+        return true;
+    const struct report report = {.kind = REPORT_IGNORED, .block = {job->tag, 1}};
+    crew_tell(crew, &report, &text);
+    run->since_s = crew->now_s;
+    return true;
+}
+
 /* The next run of a task; false if there is none. */
 static bool feed_from(struct crew *crew, struct task *task, sgs_job *job)
 {
     while (task->taken < task->block.count && crew->trouble == SGS_OK) {
         const int64_t at = task->taken++;
+        if (task->runs[at].ended)
+            continue;
         job->tag = task->block.first + at;
         if (!sgs_grid_run(crew->setup.grid, job->tag, &job->run, &job->stop)) {
             disagree(crew); /* skipped runs are never handed out */
         } else if (restore(crew, task, job)) {
-            task->runs[at].since_s = crew->now_s;
             crew->fed = job->tag;
-            crew_mind(crew);
+            crew_mind(crew, task->runs[at].since_s);
             return true;
         }
     }
@@ -219,7 +333,7 @@ static void feed_done(void *context, const sgs_job *job, const sgs_result *resul
 
     if (task && sgs_run_status_finished(result->status)) {
         task_end(task, &crew->shape, job, result, end);
-        crew_mind(crew);
+        crew_mind(crew, crew->now_s);
     } else {
         disagree(crew);
     }
@@ -236,13 +350,18 @@ static int64_t runs_in_hand(const struct crew *crew)
     return runs;
 }
 
-/* A trainer for the strip of the oldest task; an idle one with fewer lanes than there are runs is replaced. */
+/* A trainer for the strip of the oldest task; one with fewer lanes than there are runs for is replaced when it is idle,
+ * and when it has far too few. */
 static sgs_status fit_trainer(struct crew *crew, sgs_error *err)
 {
     int64_t runs = runs_in_hand(crew);
     bool narrow = crew->busy == 0 && crew->trainer_runs < LANES && crew->trainer_runs < runs;
     sgs_run shape;
     sgs_stop stop;
+    sgs_error unheard; /* it goes on with the lanes it has */
+
+    if (crew->trainer && crew->busy > 0 && 4 * crew->trainer_runs <= (runs < LANES ? runs : LANES))
+        narrow = crew_shelve(crew, &unheard) == SGS_OK;
 
     if (crew->trainer && crew->trainer_strip == crew->tasks[0].strip && !narrow)
         return SGS_OK;
@@ -257,6 +376,7 @@ static sgs_status fit_trainer(struct crew *crew, sgs_error *err)
     }
     crew->trainer_strip = crew->tasks[0].strip;
     crew->trainer_runs = runs;
+    crew->narrowed = INT64_MAX;
     crew->slice_steps = 64;
     return status;
 }
@@ -309,8 +429,7 @@ sgs_status crew_pass_ended(struct crew *crew, struct task *task, sgs_error *err)
     return status;
 }
 
-/* Pass on and let go of the tasks whose runs have all ended. */
-static sgs_status finish_tasks(struct crew *crew, sgs_error *err)
+sgs_status crew_finish_tasks(struct crew *crew, sgs_error *err)
 {
     for (int i = 0; i < crew->count;) {
         struct task *task = &crew->tasks[i];
@@ -421,7 +540,8 @@ sgs_status crew_slice(struct crew *crew, sgs_error *err)
     bool dry = crew->busy == 0 && crew->tasks[0].ended < crew->tasks[0].block.count;
     if (dry && crew->tasks[0].taken == crew->tasks[0].block.count)
         return sgs_fail(err, SGS_EFAIL, "the trainer lost a run of block %" PRId64, crew->tasks[0].block.first);
-    status = finish_tasks(crew, err);
+    status = crew_finish_tasks(crew, err);
+    crew_narrow(crew);
     return status == SGS_OK ? crew_checkpoint(crew, err) : status;
 }
 
@@ -461,7 +581,11 @@ sgs_status crew_stop(struct crew *crew, sgs_error *err)
         return_task(crew, &crew->tasks[i]);
         task_clear(&crew->tasks[i]);
     }
-    crew->count = 0;
+    for (int i = 0; i < crew->kept_count; i++) {
+        return_task(crew, &crew->kept[i]);
+        task_clear(&crew->kept[i]);
+    }
+    crew->count = crew->kept_count = 0;
     crew->spent_s = 0;
     return status;
 }

@@ -9,6 +9,7 @@
 #ifndef SGDSWEEP_FLEET_CREW_H
 #define SGDSWEEP_FLEET_CREW_H
 
+#include "bundle.h"
 #include "outlet.h"
 #include "states.h"
 
@@ -23,6 +24,7 @@ struct crew_setup {
     sgs_state_name name;         /* of this rank's state file */
     double checkpoint_s;         /* 0: only at a stop */
     int64_t state_bytes_max;     /* of this rank's state file; 0: no limit */
+    bool give_always;            /* hand over what is asked for, whether it gains or not */
     struct crew_sink sink;
 };
 
@@ -31,6 +33,23 @@ void crew_destroy(struct crew *crew);
 
 /* Take a block; there must be room (crew_wants). */
 sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs_error *err);
+
+/* Take a bundle; there must be room. It is copied. */
+void crew_push_bundle(struct crew *crew, const struct bundle *bundle);
+
+/* Take a bundle that crew_stop, which follows, is to save. It is copied. */
+void crew_keep(struct crew *crew, const struct bundle *bundle);
+
+/* What was handed over. */
+struct gift {
+    struct bundle **bundles; /* [count] the taker's */
+    int count;
+    double left_s; /* predicted for what the crew keeps */
+};
+
+/* Others, so many, have nothing to do: hand over unfinished runs, or none if that would not gain. */
+sgs_status crew_give(struct crew *crew, int takers, struct gift *gift, sgs_error *err);
+void gift_clear(struct gift *gift);
 
 /* true if a block asked for now, to arrive in lead_s seconds, would come not too early. */
 bool crew_wants(const struct crew *crew, double lead_s);

@@ -1,4 +1,4 @@
-/* The inside of a crew, shared by training (crew.c) and saving (crew_save.c). */
+/* The inside of a crew, shared by training (crew.c), saving (crew_save.c) and handing over (crew_give.c). */
 #ifndef SGDSWEEP_FLEET_CREW_PRIVATE_H
 #define SGDSWEEP_FLEET_CREW_PRIVATE_H
 
@@ -12,9 +12,12 @@ struct crew {
     struct row_shape shape;
     struct task tasks[TASKS]; /* oldest first */
     int count;
+    struct task *kept; /* [kept_count] to be saved at the stop that comes */
+    int kept_count;
     sgs_trainer *trainer; /* for runs of trainer_strip; NULL at first */
     int64_t trainer_strip, trainer_runs;
-    int busy; /* lanes with an unfinished run */
+    int busy;         /* lanes with an unfinished run */
+    int64_t narrowed; /* so many unfinished runs were thought about last: fewer lanes? */
     int64_t slice_steps;
     double now_s;   /* when the present slice began */
     double spent_s; /* training since the last block was told */
@@ -42,8 +45,18 @@ sgs_status crew_pass_ended(struct crew *crew, struct task *task, sgs_error *err)
 
 void crew_tell(struct crew *crew, const struct report *report, const sgs_error *text);
 
-/* A run goes into a lane, or ends, now: there will be something to save. */
-void crew_mind(struct crew *crew);
+/* Write, tell and let go of the tasks whose runs have all ended. */
+sgs_status crew_finish_tasks(struct crew *crew, sgs_error *err);
+
+/* Take every run out of its lane and hold its state, to go on from in another trainer. SGS_ENOMEM: nothing has changed.
+ */
+sgs_status crew_shelve(struct crew *crew, sgs_error *err);
+
+/* Go on with fewer lanes, if that is faster; no failure of it matters. */
+void crew_narrow(struct crew *crew);
+
+/* A run that was saved then goes into a lane, or one ends: there will be something to save. */
+void crew_mind(struct crew *crew, double since_s);
 
 /* If it is time: write what has ended, save the runs that are old enough. A failure to save is told, not returned. */
 sgs_status crew_checkpoint(struct crew *crew, sgs_error *err);

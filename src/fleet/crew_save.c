@@ -12,10 +12,10 @@
 /* A checkpoint takes this share of the time at most. */
 static const double SHARE_MAX = 0.05;
 
-void crew_mind(struct crew *crew)
+void crew_mind(struct crew *crew, double since_s)
 {
     if (crew->setup.checkpoint_s > 0)
-        crew->save_due_s = fmin(crew->save_due_s, crew->now_s + crew->setup.checkpoint_s);
+        crew->save_due_s = fmin(crew->save_due_s, since_s + crew->setup.checkpoint_s);
 }
 
 /* One round of saving. */
@@ -29,61 +29,102 @@ struct saving {
     sgs_error why; /* of the last one not saved */
 };
 
-static struct task_run *run_of(struct crew *crew, const sgs_job *job)
-{
-    struct task *task = crew_task_of(crew, job->tag);
-    return task ? &task->runs[job->tag - task->block.first] : NULL;
-}
+/* A run that was begun and has not ended: in a lane, or held. */
+struct begun {
+    struct task *task;
+    struct task_run *run;
+    const sgs_job *job; /* NULL: held */
+    int next_lane, next_task;
+    int64_t next_at;
+};
 
-static bool is_wanted(const struct saving *saving, const struct task_run *run)
+static bool next_in_lane(struct crew *crew, struct begun *begun)
 {
-    return run && (run->saved || run->since_s <= saving->before_s);
-}
-
-/* Does anything in the lanes need saving? */
-static bool any_wanted(const struct saving *saving)
-{
-    const struct crew *crew = saving->crew;
-
-    for (int lane = 0; crew->trainer && lane < sgs_trainer_lanes(crew->trainer); lane++) {
-        const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
-        if (job && is_wanted(saving, run_of(saving->crew, job)))
-            return true;
+    while (crew->trainer && begun->next_lane < sgs_trainer_lanes(crew->trainer)) {
+        begun->job = sgs_trainer_job(crew->trainer, begun->next_lane++);
+        begun->task = begun->job ? crew_task_of(crew, begun->job->tag) : NULL;
+        if (!begun->task)
+            continue;
+        begun->run = &begun->task->runs[begun->job->tag - begun->task->block.first];
+        return true;
     }
     return false;
 }
 
-/* Add the run of a lane. SGS_OK also if there is no room for it under the limit. */
-static sgs_status add_lane(struct saving *saving, int lane, const sgs_job *job)
+/* From {0} on: the next one; false if there is none. */
+static bool next_begun(struct crew *crew, struct begun *begun)
+{
+    if (next_in_lane(crew, begun))
+        return true;
+    begun->job = NULL;
+    for (; begun->next_task < crew->count + crew->kept_count; begun->next_task++, begun->next_at = 0) {
+        const int i = begun->next_task;
+        begun->task = i < crew->count ? &crew->tasks[i] : &crew->kept[i - crew->count];
+        while (begun->next_at < begun->task->block.count) {
+            begun->run = &begun->task->runs[begun->next_at++];
+            if (begun->run->held)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_wanted(const struct saving *saving, const struct task_run *run)
+{
+    return run->saved || run->since_s <= saving->before_s;
+}
+
+static bool any_wanted(const struct saving *saving)
+{
+    struct begun begun = {0};
+
+    while (next_begun(saving->crew, &begun))
+        if (is_wanted(saving, begun.run))
+            return true;
+    return false;
+}
+
+/* The saved form of a run, as it is now. */
+static sgs_status form_of(struct saving *saving, const struct begun *begun, sgs_saved_run *saved)
 {
     struct crew *crew = saving->crew;
-    const size_t size = sgs_trainer_state_bytes(crew->trainer);
-    const int64_t limit = crew->setup.state_bytes_max;
 
-    sgs_trainer_state(crew->trainer, lane, saving->state);
-    const sgs_saved_run saved = task_saved(crew_task_of(crew, job->tag), &crew->shape, job, saving->state, size);
+    if (!begun->job)
+        return sgs_saved_decode(begun->run->held, begun->run->held_bytes, saved, &saving->why);
+    sgs_trainer_state(crew->trainer, begun->next_lane - 1, saving->state);
+    *saved = task_saved(begun->task, &crew->shape, begun->job, saving->state, sgs_trainer_state_bytes(crew->trainer));
+    return SGS_OK;
+}
+
+/* Add a run. SGS_OK also if there is no room for it under the limit. */
+static sgs_status add_run(struct saving *saving, const struct begun *begun)
+{
+    const int64_t limit = saving->crew->setup.state_bytes_max;
+    sgs_saved_run saved;
+    sgs_status status = form_of(saving, begun, &saved);
+
+    if (status != SGS_OK)
+        return status;
     if (limit > 0 && sgs_saved_bytes(&saved) > limit - sgs_state_bytes(saving->file)) {
         (void)sgs_fail(&saving->why, SGS_OK,
-                       "run %" PRId64 " takes %" PRId64 " bytes, and --checkpoint-max-bytes is %" PRId64, job->tag,
+                       "run %" PRId64 " takes %" PRId64 " bytes, and --checkpoint-max-bytes is %" PRId64, saved.run,
                        sgs_saved_bytes(&saved), limit);
         saving->unsaved++;
         return SGS_OK;
     }
-    run_of(crew, job)->adding = true;
+    begun->run->adding = true;
     saving->saved++;
     return sgs_state_add(saving->file, &saved, &saving->why);
 }
 
-static sgs_status add_lanes(struct saving *saving)
+static sgs_status add_runs(struct saving *saving)
 {
-    struct crew *crew = saving->crew;
+    struct begun begun = {0};
     sgs_status status = SGS_OK;
 
-    for (int lane = 0; lane < sgs_trainer_lanes(crew->trainer) && status == SGS_OK; lane++) {
-        const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
-        if (job && is_wanted(saving, run_of(crew, job)))
-            status = add_lane(saving, lane, job);
-    }
+    while (status == SGS_OK && next_begun(saving->crew, &begun))
+        if (is_wanted(saving, begun.run))
+            status = add_run(saving, &begun);
     return status;
 }
 
@@ -96,13 +137,13 @@ static sgs_status write_file(struct saving *saving, int64_t *bytes)
 
     if (crew->file_there) /* what ended since goes out of the file: its results must be on the disk */
         status = outlet_settle(setup->outlet, &saving->why);
-    saving->state = malloc(sgs_trainer_state_bytes(crew->trainer));
-    if (status == SGS_OK && !saving->state)
+    saving->state = crew->trainer ? malloc(sgs_trainer_state_bytes(crew->trainer)) : NULL;
+    if (status == SGS_OK && crew->trainer && !saving->state)
         status = sgs_fail(&saving->why, SGS_ENOMEM, "no memory for a state");
     if (status == SGS_OK)
         status = sgs_state_create(setup->states->path, setup->name, setup->grid, &saving->file, &saving->why);
     if (status == SGS_OK)
-        status = add_lanes(saving);
+        status = add_runs(saving);
     if (status == SGS_OK && saving->saved > 0) {
         *bytes = sgs_state_bytes(saving->file);
         status = sgs_state_publish(saving->file, &saving->why);
@@ -117,16 +158,14 @@ static sgs_status write_file(struct saving *saving, int64_t *bytes)
 /* Note in the runs what is saved now, and since when. */
 static void note_saved(struct saving *saving, bool written)
 {
-    struct crew *crew = saving->crew;
+    struct begun begun = {0};
 
-    for (int lane = 0; lane < sgs_trainer_lanes(crew->trainer); lane++) {
-        const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
-        struct task_run *run = job ? run_of(crew, job) : NULL;
-        if (!is_wanted(saving, run))
+    while (next_begun(saving->crew, &begun)) {
+        if (!is_wanted(saving, begun.run))
             continue;
-        run->saved = written ? run->adding : run->saved;
-        run->adding = false;
-        run->since_s = clock_now_s(); /* also if it failed: not again at once */
+        begun.run->saved = written ? begun.run->adding : begun.run->saved;
+        begun.run->adding = false;
+        begun.run->since_s = clock_now_s(); /* also if it failed: not again at once */
     }
 }
 
@@ -155,17 +194,14 @@ static void save(struct saving *saving)
         crew_tell(crew, &report, &saving->why);
 }
 
-/* When the oldest run in the lanes will be old enough. */
+/* When the oldest run will be old enough. */
 static double next_due_s(struct crew *crew)
 {
+    struct begun begun = {0};
     double due_s = INFINITY;
 
-    for (int lane = 0; crew->trainer && lane < sgs_trainer_lanes(crew->trainer); lane++) {
-        const sgs_job *job = sgs_trainer_job(crew->trainer, lane);
-        const struct task_run *run = job ? run_of(crew, job) : NULL;
-        if (run)
-            due_s = fmin(due_s, run->since_s + crew->setup.checkpoint_s);
-    }
+    while (next_begun(crew, &begun))
+        due_s = fmin(due_s, begun.run->since_s + crew->setup.checkpoint_s);
     return due_s;
 }
 

@@ -3,10 +3,8 @@
  * Every worker gets exactly one END or DROP, its last order, and answers with BYE, its last report: then no message is
  * under way any more. Only what a worker reports as written counts as done. */
 #include "clock.h"
-#include "crew.h"
-#include "fleet_private.h"
+#include "master_private.h"
 #include "mpi_check.h"
-#include "retries.h"
 #include "until.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -21,23 +19,6 @@ static const double FLUSH_GAP_S = 0.1;
 /* Blocks of a master that trains take so long at most, unless there is plenty left to do. */
 static const double MASTER_BLOCK_S = 0.5;
 
-struct master {
-    struct sweep *sweep;
-    int trainers;
-    struct crew *crew; /* NULL: dedicated */
-    bool *idle;        /* ranks whose question is open */
-    int64_t messages;  /* from workers */
-    double messages_s; /* spent on them, answers included */
-    int64_t *near;     /* the last run that a rank was given, -1: none yet */
-    int idle_count, byes;
-    int32_t ending; /* ORDER_END or ORDER_DROP once it was said */
-    double flushed_s;
-    struct retries retries;
-    int64_t broken_in_a_row; /* blocks since the last that was done */
-    sgs_status status;       /* the first failure */
-    sgs_error *err;
-};
-
 /* Tell every worker that this was it. */
 static void end_all(struct master *master, int32_t kind)
 {
@@ -48,12 +29,15 @@ static void end_all(struct master *master, int32_t kind)
     master->ending = kind;
     if (kind == ORDER_DROP)
         master->sweep->deeds.stopping_s = clock_now_s();
-    for (int rank = 1; rank < master->sweep->size; rank++)
-        message_send_order(master->sweep->comm, rank, &order);
+    for (int rank = 1; rank < master->sweep->size; rank++) {
+        if (kind == ORDER_DROP && master->share)
+            handover_drop(master, rank);
+        else
+            message_send_order(master->sweep->comm, rank, &order);
+    }
 }
 
-/* Keep the first failure, whose text is in *text, and stop. */
-static void fail(struct master *master, sgs_status status, const sgs_error *text)
+void master_fail(struct master *master, sgs_status status, const sgs_error *text)
 {
     if (status == SGS_OK)
         return;
@@ -79,12 +63,13 @@ static bool next_block(struct master *master, int rank, double max_seconds, stru
         sgs_sched_next_near(master->sweep->sched, max_seconds, master->near[rank], &order->block)) {
         master->near[rank] = order->block.first;
         order->predicted_s = sgs_sched_block_seconds(master->sweep->sched, order->block);
+        handover_note(master, rank, order->block, order->predicted_s);
         return true;
     }
     sgs_sched_progress now = sgs_sched_progress_now(master->sweep->sched);
     if (now.waiting > 0 && now.out == 0) {
         sgs_error error;
-        fail(master, sgs_fail(&error, SGS_ENOMEM, "no memory to hand out a block"), &error);
+        master_fail(master, sgs_fail(&error, SGS_ENOMEM, "no memory to hand out a block"), &error);
     }
     return false;
 }
@@ -93,7 +78,7 @@ static void answer(struct master *master, int rank)
 {
     struct order order;
 
-    if (master->ending != 0) /* END is on its way */
+    if (master->ending != 0 || handover_answer(master, rank)) /* END is on its way */
         return;
     bool found = next_block(master, rank, 0, &order);
     if (found)
@@ -118,9 +103,12 @@ static void feed_crew(struct master *master)
     struct order order;
 
     while (master->ending == 0 && crew_wants(master->crew, 0)) {
+        if (handover_answer(master, 0))
+            continue;
         if (!next_block(master, 0, master->sweep->size == 1 ? 0 : max_seconds, &order))
             return;
-        fail(master, crew_push(master->crew, order.block, order.predicted_s, &error), &error);
+        master->own_dry = false;
+        master_fail(master, crew_push(master->crew, order.block, order.predicted_s, &error), &error);
     }
 }
 
@@ -133,7 +121,7 @@ static void decide(struct master *master, const struct report *report)
     sgs_error error;
     bool more = false;
 
-    fail(master, until_take(master->sweep, report->block, &report->evidence, &more, &error), &error);
+    master_fail(master, until_take(master->sweep, report->block, &report->evidence, &more, &error), &error);
     if (more)
         answer_idle(master);
 }
@@ -158,8 +146,9 @@ static void count_done(struct master *master, int rank, const struct report *rep
                                (json_int_t)block.count, "rank", rank, "seconds", report->seconds, "predicted_s",
                                sgs_sched_block_predicted(sweep->sched, block), "steps", (json_int_t)report->steps);
 
-    fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
-    fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
+    master_fail(master, event_log_add(sweep->log, "block", fields, &error), &error);
+    master_fail(master, sgs_sched_done(sweep->sched, block, report->seconds, &error), &error);
+    sgs_share_left(master->share, report->rank, block.count);
     retries_done(&master->retries, block);
     states_supersede(&sweep->states, block);
     if (sweep->until && master->status == SGS_OK)
@@ -177,14 +166,14 @@ static void give_up(struct master *master, int rank, const struct report *report
     json_t *fields = json_pack("{s:I, s:I, s:i, s:s}", "first", (json_int_t)block.first, "count",
                                (json_int_t)block.count, "rank", rank, "text", text->text);
 
-    fail(master, event_log_add(sweep->log, "failed", fields, &error), &error);
+    master_fail(master, event_log_add(sweep->log, "failed", fields, &error), &error);
     if (sgs_store_set_status(sweep->store, block.first, block.count, SGS_RUN_FAILED, &error) != SGS_OK)
         progress_say(&sweep->progress, "%s", error.text); /* they stay pending, which is as good */
     if (sweep->deeds.failed == 0)
         sweep->deeds.failed_text = *text;
     sweep->deeds.failed += block.count;
     double seconds = sgs_sched_block_seconds(sweep->sched, block); /* no news about the speed */
-    fail(master, sgs_sched_done(sweep->sched, block, seconds, &error), &error);
+    master_fail(master, sgs_sched_done(sweep->sched, block, seconds, &error), &error);
     end_if_done(master);
 }
 
@@ -204,32 +193,34 @@ static void count_broken(struct master *master, int rank, const struct report *r
 {
     sgs_error error;
     struct sweep *sweep = master->sweep;
+    sgs_share_left(master->share, rank, report->block.count);
     const int times = retries_broken(&master->retries, report->block, rank);
     json_t *fields = json_pack("{s:I, s:I, s:i, s:i, s:s}", "first", (json_int_t)report->block.first, "count",
                                (json_int_t)report->block.count, "rank", rank, "times", times, "text", text->text);
 
-    fail(master, event_log_add(sweep->log, "broken", fields, &error), &error);
+    master_fail(master, event_log_add(sweep->log, "broken", fields, &error), &error);
     if (sweep->deeds.broken_said++ < SAID_LINES)
         progress_say(&sweep->progress, "rank %d: %" PRId64 " runs from run %" PRId64 " on failed (%d. time): %s", rank,
                      report->block.count, report->block.first, times, text->text);
     if (sweep->options->fail_fast || times == 0 || is_disk_full(text))
-        fail(master, (sgs_status)report->status, text);
+        master_fail(master, (sgs_status)report->status, text);
     else if (!report->follows && ++master->broken_in_a_row >= BROKEN_IN_A_ROW_MAX + 4 * (int64_t)master->trainers)
-        fail(master,
-             sgs_fail(&error, (sgs_status)report->status, "%" PRId64 " blocks failed in a row; the last: %.800s",
-                      master->broken_in_a_row, text->text),
-             &error);
+        master_fail(master,
+                    sgs_fail(&error, (sgs_status)report->status, "%" PRId64 " blocks failed in a row; the last: %.800s",
+                             master->broken_in_a_row, text->text),
+                    &error);
     if (times > RETRIES_MAX)
         give_up(master, rank, report, text);
     else
         answer_idle(master);
 }
 
-static void count_returned(struct master *master, const struct report *report)
+static void count_returned(struct master *master, int rank, const struct report *report)
 {
     sgs_error error;
 
-    fail(master, sgs_sched_return(master->sweep->sched, report->block, &error), &error);
+    sgs_share_left(master->share, rank, report->block.count);
+    master_fail(master, sgs_sched_return(master->sweep->sched, report->block, &error), &error);
     if (report->saved > 0)
         states_supersede(&master->sweep->states, report->block);
     answer_idle(master);
@@ -243,7 +234,7 @@ static void count_saved(struct master *master, int rank, const struct report *re
                                "bytes", (json_int_t)report->bytes, "seconds", report->seconds, "steps",
                                (json_int_t)report->steps, "stopping", (int)report->stopping);
 
-    fail(master, event_log_add(master->sweep->log, "checkpoint", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "checkpoint", fields, &error), &error);
     if (report->stopping) {
         deeds->saved += report->saved;
         deeds->saved_bytes += report->bytes;
@@ -258,7 +249,7 @@ static void count_unsaved(struct master *master, int rank, const struct report *
     json_t *fields = json_pack("{s:i, s:I, s:b, s:s}", "rank", rank, "runs", (json_int_t)report->unsaved, "stopping",
                                (int)report->stopping, "text", text->text);
 
-    fail(master, event_log_add(master->sweep->log, "state_unsaved", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "state_unsaved", fields, &error), &error);
     if (report->stopping)
         deeds->unsaved += report->unsaved;
     if (deeds->unsaved_said++ < SAID_LINES)
@@ -272,7 +263,7 @@ static void count_restored(struct master *master, int rank, const struct report 
     sgs_error error;
     json_t *fields = json_pack("{s:I, s:I, s:i}", "run", (json_int_t)report->block.first, "steps",
                                (json_int_t)report->steps, "rank", rank);
-    fail(master, event_log_add(master->sweep->log, "state_restored", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "state_restored", fields, &error), &error);
 }
 
 static void count_ignored(struct master *master, int rank, const struct report *report, const sgs_error *text)
@@ -280,7 +271,7 @@ static void count_ignored(struct master *master, int rank, const struct report *
     sgs_error error;
     json_t *fields =
         json_pack("{s:I, s:i, s:s}", "run", (json_int_t)report->block.first, "rank", rank, "text", text->text);
-    fail(master, event_log_add(master->sweep->log, "state_ignored", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "state_ignored", fields, &error), &error);
     progress_say(&master->sweep->progress, "state ignored, run %" PRId64 " starts over: %s", report->block.first,
                  text->text);
 }
@@ -289,8 +280,8 @@ static void take_failure(struct master *master, int rank, const struct report *r
 {
     sgs_error error;
     json_t *fields = json_pack("{s:i, s:i, s:s}", "rank", rank, "status", (int)report->status, "text", text->text);
-    fail(master, (sgs_status)report->status, text);
-    fail(master, event_log_add(master->sweep->log, "failure", fields, &error), &error);
+    master_fail(master, (sgs_status)report->status, text);
+    master_fail(master, event_log_add(master->sweep->log, "failure", fields, &error), &error);
 }
 
 /* text: of reports that have one */
@@ -300,11 +291,17 @@ static void take_report(struct master *master, int rank, const struct report *re
     case REPORT_ASK:
         answer(master, rank);
         break;
+    case REPORT_DRY:
+        handover_dry(master, rank);
+        break;
+    case REPORT_GIVEN:
+        handover_take(master, rank, report);
+        break;
     case REPORT_DONE:
         count_done(master, report->rank, report);
         break;
     case REPORT_RETURN:
-        count_returned(master, report);
+        count_returned(master, rank, report);
         break;
     case REPORT_RESTORED:
         count_restored(master, rank, report);
@@ -379,17 +376,17 @@ static void look_around(struct master *master)
 
     if (sgs_stop_requested() || sweep_time_is_up(sweep))
         end_all(master, ORDER_DROP);
-    fail(master, sync_timer_check(sweep->sync, &error), &error);
+    master_fail(master, sync_timer_check(sweep->sync, &error), &error);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
     bool shown = progress_show(&sweep->progress, &now);
     if (shown && sweep->progress.mode == SGS_PROGRESS_LOG) {
         json_t *fields = json_pack("{s:I, s:I, s:f}", "done", (json_int_t)now.done, "total", (json_int_t)now.total,
                                    "left_s", now.left_s);
-        fail(master, event_log_add(sweep->log, "progress", fields, &error), &error);
+        master_fail(master, event_log_add(sweep->log, "progress", fields, &error), &error);
     }
     if (now_s - master->flushed_s >= FLUSH_GAP_S) {
         master->flushed_s = now_s;
-        fail(master, event_log_flush(sweep->log, &error), &error);
+        master_fail(master, event_log_flush(sweep->log, &error), &error);
     }
 }
 
@@ -402,7 +399,7 @@ static bool train(struct master *master)
         return false;
     feed_crew(master);
     if (master->ending == 0 && crew_busy(master->crew)) {
-        fail(master, crew_slice(master->crew, &error), &error);
+        master_fail(master, crew_slice(master->crew, &error), &error);
         return true;
     }
     return false;
@@ -420,16 +417,18 @@ static void serve(struct master *master)
         bool moved = take_mail(master);
         look_around(master);
         const bool idle = !master->crew || !crew_busy(master->crew);
-        fail(master, outlet_poll(master->sweep->outlet, idle, &moved, &error), &error);
+        master_fail(master, outlet_poll(master->sweep->outlet, idle, &moved, &error), &error);
         moved |= train(master);
+        handover_ask(master);
         if (master->ending == ORDER_DROP && master->crew && !stopped) {
             stopped = true;
-            fail(master, crew_stop(master->crew, &error), &error);
+            handover_drop_own(master);
+            master_fail(master, crew_stop(master->crew, &error), &error);
         }
         if (!moved)
             clock_nap(NAP_S);
     } while (master->ending == 0 || master->byes < master->sweep->size - 1);
-    fail(master, outlet_end(master->sweep->outlet, &error), &error);
+    master_fail(master, outlet_end(master->sweep->outlet, &error), &error);
 }
 
 /* What predictions were worth and what messages took, for the log. */
@@ -441,9 +440,9 @@ static void log_worth(struct master *master)
         json_pack("{s:f, s:f, s:I, s:I, s:f}", "predicted_s", sum.predicted_s, "measured_s", sum.measured_s, "cells",
                   (json_int_t)sum.cells, "within_1_5", (json_int_t)sum.within, "worst", sum.worst);
 
-    fail(master, event_log_add(master->sweep->log, "prediction", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "prediction", fields, &error), &error);
     fields = json_pack("{s:I, s:f}", "messages", (json_int_t)master->messages, "seconds", master->messages_s);
-    fail(master, event_log_add(master->sweep->log, "master", fields, &error), &error);
+    master_fail(master, event_log_add(master->sweep->log, "master", fields, &error), &error);
 }
 
 sgs_status master_run(struct sweep *sweep, sgs_error *err)
@@ -459,10 +458,13 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
         master.near[rank] = -1;
     if (!master.idle || !master.near)
         status = sgs_fail(&error, SGS_ENOMEM, "no memory for a master of %d ranks", sweep->size);
+    if (status == SGS_OK)
+        status = sgs_share_create(sweep->size, sweep->options->hand_over == SGS_HAND_OVER_ALWAYS ? 1e-9 : 0,
+                                  &master.share, &error);
     if (status == SGS_OK && !sweep->dedicated)
         status = crew_create(&setup, &master.crew, &error);
     outlet_connect(sweep->outlet, setup.sink);
-    fail(&master, status, &error);
+    master_fail(&master, status, &error);
     master.flushed_s = clock_now_s();
     serve(&master);
     sgs_sched_progress now = sgs_sched_progress_now(sweep->sched);
@@ -476,6 +478,7 @@ sgs_status master_run(struct sweep *sweep, sgs_error *err)
     free(master.idle);
     free(master.near);
     retries_clear(&master.retries);
+    handover_end(&master);
     if (master.status == SGS_OK && now.done < now.total)
         return sgs_fail(err, SGS_STOPPED, "stopped with %" PRId64 " runs left to do", now.total - now.done);
     if (master.status == SGS_OK && sweep->deeds.failed > 0)

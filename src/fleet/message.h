@@ -7,11 +7,13 @@
 #include "sgdsweep/sched.h"
 #include <mpi.h>
 
-enum message_tag { TAG_REPORT = 1, TAG_ORDER, TAG_TEXT, TAG_RANGES, TAG_PARCEL, TAG_ROWS, TAG_SETTLED };
+enum message_tag { TAG_REPORT = 1, TAG_ORDER, TAG_TEXT, TAG_RANGES, TAG_PARCEL, TAG_ROWS, TAG_SETTLED, TAG_RUNS };
 
 /* Worker to master. */
 enum report_kind {
     REPORT_ASK = 1,  /* wants a block; one question open at a time */
+    REPORT_DRY,      /* and has nothing in hand any more, the question still open */
+    REPORT_GIVEN,    /* answers GIVE: block.count bundles follow; what it keeps will take it `seconds` */
     REPORT_DONE,     /* block (or a part of one) is in the file */
     REPORT_RETURN,   /* block (or a part of one) was dropped; saved: all its runs stand in this rank's state file */
     REPORT_RESTORED, /* the run block.first goes on from a saved state, at `steps` */
@@ -28,7 +30,7 @@ struct report {
     int32_t kind;
     int32_t status;  /* FAIL, BROKEN: sgs_status */
     sgs_block block; /* DONE, RETURN, BROKEN */
-    double seconds;  /* DONE: spent on it */
+    double seconds;  /* DONE: spent on it; GIVEN */
     int64_t steps;   /* DONE: trained for it */
     int64_t saved, unsaved, bytes;
     int32_t rank;          /* DONE: who trained it; another may have written it, and tells */
@@ -43,6 +45,9 @@ bool report_has_text(const struct report *report);
 /* Master to worker. */
 enum order_kind {
     ORDER_BLOCK = 1, /* train it */
+    ORDER_BUNDLE,    /* the same for a bundle, which follows */
+    ORDER_GIVE,      /* others have nothing to do: hand over runs in up to block.count bundles */
+    ORDER_KEEP,      /* the sweep stops while this bundle, which follows, is on its way: save it; DROP comes next */
     ORDER_END,       /* everything is done */
     ORDER_DROP       /* stop now: write what is finished, save what is not, return the rest */
 };

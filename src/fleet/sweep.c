@@ -42,6 +42,7 @@ struct crew_setup sweep_crew_setup(const struct sweep *sweep, struct crew_sink s
                                .name = {sweep->states.life, sweep->rank},
                                .checkpoint_s = sweep->options->checkpoint_s,
                                .state_bytes_max = sweep->options->state_bytes_max,
+                               .give_always = sweep->options->hand_over == SGS_HAND_OVER_ALWAYS,
                                .sink = sink};
 }
 

@@ -25,6 +25,8 @@ sgs_status task_init(struct task *task, const struct row_shape *shape, sgs_block
 
 void task_clear(struct task *task)
 {
+    for (int64_t i = 0; task->runs && i < task->block.count; i++)
+        free(task->runs[i].held);
     free(task->runs);
     free(task->results);
     free(task->records);
@@ -91,7 +93,25 @@ void task_let_go(struct task *task, int64_t at, int64_t count)
         task->ended += !task->runs[i].ended;
         task->runs[i].ended = task->runs[i].written = true;
         task->runs[i].saved = false;
+        free(task->runs[i].held);
+        task->runs[i].held = NULL;
     }
+}
+
+sgs_status task_hold(struct task *task, const sgs_saved_run *saved, sgs_error *err)
+{
+    struct task_run *run = &task->runs[saved->run - task->block.first];
+    const int64_t bytes = sgs_saved_bytes(saved);
+    void *record = malloc((size_t)bytes);
+
+    if (!record)
+        return sgs_fail(err, SGS_ENOMEM, "no memory for the state of run %" PRId64, saved->run);
+    sgs_saved_encode(saved, record);
+    free(run->held);
+    run->held = record;
+    run->held_bytes = bytes;
+    run->held_steps = saved->steps;
+    return SGS_OK;
 }
 
 /* What of the feed a state is held against. */

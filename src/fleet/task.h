@@ -15,17 +15,20 @@ struct row_shape {
 
 struct task_run {
     double since_s; /* when it went into a lane, or was last saved */
-    bool ended;     /* its row is whole, or it was given back as broken */
-    bool written;   /* and in the file, or not this rank's to write any more */
-    bool saved;     /* stands in this rank's state file */
-    bool adding;    /* and in the one being written */
+    void *held;     /* the record to go on from, of a run that was begun and is in no lane; NULL: none */
+    int64_t held_bytes, held_steps;
+    bool ended;   /* its row is whole, or it was given back as broken */
+    bool written; /* and in the file, or not this rank's to write any more */
+    bool saved;   /* stands in this rank's state file */
+    bool adding;  /* and in the one being written */
 };
 
 struct task {
     sgs_block block;
     int64_t strip;
-    double predicted_s;
-    int64_t taken, ended; /* runs handed to the trainer; that ended */
+    double run_s;         /* predicted of one run, with all lanes busy */
+    double predicted_s;   /* of all */
+    int64_t taken, ended; /* runs up to here were handed to the trainer; that ended */
     struct task_run *runs;
     sgs_result *results;
     sgs_value *records; /* as in sgs_rows, or NULL */
@@ -48,8 +51,11 @@ sgs_value *task_walk(struct task *task, const struct row_shape *shape, const sgs
 void task_end(struct task *task, const struct row_shape *shape, const sgs_job *job, const sgs_result *result,
               sgs_point end);
 
-/* Let go of runs, from the at-th on, that failed for a reason of the machine. */
+/* Let go of runs, from the at-th on: they failed for a reason of the machine, or are another rank's. */
 void task_let_go(struct task *task, int64_t at, int64_t count);
+
+/* Keep the saved form of a run to go on from, as a record of its own. SGS_ENOMEM */
+sgs_status task_hold(struct task *task, const sgs_saved_run *saved, sgs_error *err);
 
 /* The saved form of a run at a state of its trainer; all borrowed. */
 sgs_saved_run task_saved(const struct task *task, const struct row_shape *shape, const sgs_job *job, const void *state,

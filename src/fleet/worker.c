@@ -6,8 +6,10 @@
 #include "fleet_private.h"
 #include "mpi_check.h"
 #include <math.h>
+#include <stdlib.h>
 
 static const double LATENCY_GUESS_S = 0.002;
+static const double DRY_S = 0.003;
 static const double NAP_MIN_S = 20e-6;
 static const double NAP_MAX_S = 0.001;
 
@@ -15,7 +17,7 @@ struct worker {
     struct sweep *sweep;
     struct crew *crew;
     int32_t ended; /* ORDER_END or ORDER_DROP once it came */
-    bool asked, told_stop;
+    bool asked, told_dry, told_stop;
     double asked_s, latency_s;
     sgs_status status; /* the failure that the master was told */
 };
@@ -43,28 +45,74 @@ static void keep_failure(struct worker *worker, sgs_status status, const sgs_err
     fail(worker, status, err);
 }
 
+static void take_block(struct worker *worker, const struct order *order, sgs_error *err)
+{
+    worker->latency_s += 0.25 * (clock_now_s() - worker->asked_s - worker->latency_s);
+    worker->asked = false;
+    if (worker->status != SGS_OK)
+        return;
+    sgs_status status = crew_push(worker->crew, order->block, order->predicted_s, err);
+    if (status != SGS_OK)
+        fail(worker, status, err);
+}
+
+static void take_bundle(struct worker *worker, int32_t kind)
+{
+    struct bundle *bundle = bundle_receive(worker->sweep->comm, 0);
+
+    if (kind == ORDER_BUNDLE)
+        worker->asked = false;
+    if (worker->crew && kind == ORDER_KEEP)
+        crew_keep(worker->crew, bundle);
+    else if (worker->crew && worker->status == SGS_OK)
+        crew_push_bundle(worker->crew, bundle);
+    free(bundle);
+}
+
+/* The master waits for an answer, whatever it is. */
+static void give(struct worker *worker, int takers, sgs_error *err)
+{
+    struct gift gift = {.bundles = NULL};
+    sgs_status status = SGS_OK;
+
+    if (worker->status == SGS_OK)
+        status = crew_give(worker->crew, takers, &gift, err);
+    const struct report report = {.kind = REPORT_GIVEN, .block = {0, gift.count}, .seconds = gift.left_s};
+    send_report(worker, &report, NULL);
+    for (int i = 0; i < gift.count; i++)
+        bundle_send(worker->sweep->comm, 0, gift.bundles[i]);
+    gift_clear(&gift);
+    if (status != SGS_OK)
+        fail(worker, status, err);
+}
+
 /* Take one order, if there is one. */
 static bool take_order(struct worker *worker, sgs_error *err)
 {
     int arrived = 0;
     struct order order;
-    sgs_status status = SGS_OK;
     MPI_Comm comm = worker->sweep->comm;
 
     SGS_MPI(MPI_Iprobe(0, TAG_ORDER, comm, &arrived, MPI_STATUS_IGNORE));
     if (!arrived)
         return false;
     SGS_MPI(MPI_Recv(&order, sizeof order, MPI_BYTE, 0, TAG_ORDER, comm, MPI_STATUS_IGNORE));
-    if (order.kind != ORDER_BLOCK) {
+    switch ((enum order_kind)order.kind) {
+    case ORDER_BLOCK:
+        take_block(worker, &order, err);
+        break;
+    case ORDER_BUNDLE:
+    case ORDER_KEEP:
+        take_bundle(worker, order.kind);
+        break;
+    case ORDER_GIVE:
+        give(worker, (int)order.block.count, err);
+        break;
+    case ORDER_END:
+    case ORDER_DROP:
         worker->ended = order.kind;
-        return true;
+        break;
     }
-    worker->latency_s += 0.25 * (clock_now_s() - worker->asked_s - worker->latency_s);
-    worker->asked = false;
-    if (worker->status == SGS_OK)
-        status = crew_push(worker->crew, order.block, order.predicted_s, err);
-    if (status != SGS_OK)
-        fail(worker, status, err);
     return true;
 }
 
@@ -72,7 +120,19 @@ static void ask(struct worker *worker)
 {
     struct report report = {.kind = REPORT_ASK};
     worker->asked = true;
+    worker->told_dry = false;
     worker->asked_s = clock_now_s();
+    send_report(worker, &report, NULL);
+}
+
+/* Nothing in hand, and no answer for longer than answers take: nothing waits any more. */
+static void tell_dry(struct worker *worker)
+{
+    struct report report = {.kind = REPORT_DRY};
+
+    if (!worker->asked || worker->told_dry || clock_now_s() - worker->asked_s < fmax(2 * worker->latency_s, DRY_S))
+        return;
+    worker->told_dry = true;
     send_report(worker, &report, NULL);
 }
 
@@ -93,8 +153,10 @@ static bool work(struct worker *worker, sgs_error *err)
     /* Two latencies ahead, but not so far that a block waits here while others run dry. */
     if (status == SGS_OK && !worker->asked && crew_wants(worker->crew, fmin(2 * worker->latency_s, 0.1)))
         ask(worker);
-    if (status == SGS_OK && !crew_busy(worker->crew))
+    if (status == SGS_OK && !crew_busy(worker->crew)) {
+        tell_dry(worker);
         return false;
+    }
     if (status == SGS_OK)
         status = crew_slice(worker->crew, err);
     if (status != SGS_OK)

@@ -19,8 +19,9 @@ static const double BLOCK_MAX_S = 4;
  * after the other: N blocks take N request + total / N. */
 static const double REQUEST_S = 12e-6;
 static const double PIECE_MIN_S = 0.010;
+static const double HARDLY_LONGER = 1.25;
 /* A trainer keeps to its strip while the longest runs take no larger part of a trainer's share. */
-static const double NEAR_SHARE = 0.5;
+static const double NEAR_SHARE = 1;
 /* Bounds of the schedule's memory: predicted seconds are kept for so many cells and computed anew beyond; a grid is cut
  * into about so many pieces, and one at least for each of its strips. */
 static const int64_t CELLS_KEPT = (int64_t)1 << 22;
@@ -174,6 +175,11 @@ const sgs_grid *sched_grid(const sgs_sched *sched)
     return sched->grid;
 }
 
+const sgs_speed *sched_speed(const sgs_sched *sched)
+{
+    return &sched->speed;
+}
+
 double sgs_sched_block_predicted(sgs_sched *sched, sgs_block block)
 {
     return block_s(sched, block).predicted;
@@ -301,8 +307,23 @@ static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds
     return (struct size_rule){target, share, max_seconds > 0 ? max_seconds : INFINITY};
 }
 
+/* So many runs take a trainer hardly longer than one: they share a vector. */
+static int64_t runs_at_once(const sgs_sched *sched, int64_t first)
+{
+    sgs_run run;
+    sgs_stop stop;
+    int64_t most = 1;
+
+    if (!sgs_grid_run(sched->grid, first, &run, &stop))
+        return 1;
+    const double alone = HARDLY_LONGER * sgs_predict_slowdown(&run, 1);
+    for (int64_t runs = 2; runs <= LANES; runs *= 2)
+        most = (double)runs * sgs_predict_slowdown(&run, runs) <= alone ? runs : most;
+    return most;
+}
+
 /* How many runs of [first, end) make a block: cells are added until the target is met; short of a full set of lanes the
- * target gives way, as long as the block stays within a trainer's share. */
+ * target gives way, as long as the block stays within a trainer's share, or takes no longer than one run. */
 static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const struct size_rule *rule)
 {
     int64_t limit = end - first < BLOCK_RUNS_MAX ? end - first : BLOCK_RUNS_MAX;
@@ -323,6 +344,11 @@ static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const st
         }
         runs += here;
         seconds += (double)here * run_s;
+    }
+    if (runs < LANES && isinf(rule->max_s)) {
+        int64_t at_once = runs_at_once(sched, first);
+        at_once = at_once < limit ? at_once : limit;
+        runs = runs < at_once ? at_once : runs;
     }
     if (runs < LANES || runs == end - first)
         return runs > 0 ? runs : 1;

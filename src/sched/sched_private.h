@@ -5,5 +5,6 @@
 #include "sgdsweep/sched.h"
 
 const sgs_grid *sched_grid(const sgs_sched *sched);
+const sgs_speed *sched_speed(const sgs_sched *sched);
 
 #endif

@@ -2,14 +2,16 @@
  *
  * The master is a server that answers one message after the other. A trainer asks for its next block two latencies
  * before it runs dry, as a worker does, and tells what it has done. Runs of one strip share the lanes across blocks;
- * where the next block is of another strip, or there is none, the last runs of a block leave lanes empty (`tail`). */
+ * where the next block is of another strip, or there is none, the last runs of a block leave lanes empty: they end one
+ * after the other around `ready`, the last of them `tail` later. What is unfinished then changes hands by the rules of
+ * sgs_share. */
 #include "events.h"
 #include "sched_private.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum what { ASK, DONE, FAILURE };
-enum { DEDICATED_FROM_RANKS = 64 };
+enum what { ASK, DONE, DRY, SHARE, FAILURE };
+enum { DEDICATED_FROM_RANKS = 64, HANDS = 3 };
 
 /* Run lengths by which the last of a block's runs ends after the mean lane: drawn batches, ordered ones. */
 static const double SPREAD_DRAWN = 0.85;
@@ -18,13 +20,26 @@ static const double SPREAD_ORDERED = 0.4;
 static const double SLICE_S = 0.001;
 static const double LEAD_MAX_S = 0.1;
 static const double MASTER_BLOCK_S = 0.5;
+/* A waiting trainer says so after a while; what changes hands is on its way for some slices. */
+static const double DRY_S = 0.003;
+static const double MOVE_S = 0.02;
+static const double MOVE_BYTE_S = 4e-9;
+/* While some wait the others are looked at so often. */
+static const double SHARE_S = 0.05;
+static const double SHARE_PART = 1e-4;
+
+/* A block in hand. */
+struct hold {
+    sgs_block block;
+    double begin_s, ready_s, took_s; /* its mean lane ends at ready; predicted */
+};
 
 struct trainer {
     double ready_s, tail_s, latency_s;
     int64_t strip;
-    sgs_block hand[3]; /* oldest first */
-    double took_s[3];
+    struct hold hand[HANDS]; /* oldest first */
     int count;
+    bool waits; /* its question is open */
 };
 
 struct world {
@@ -34,6 +49,9 @@ struct world {
     struct trainer *trainers;
     int trainer_count;
     int64_t strip_runs;
+    sgs_share *share;
+    int dry;
+    bool share_due; /* a SHARE event is to come */
     double now_s, master_free_s;
     uint64_t random;
     sgs_simulation sum;
@@ -60,20 +78,35 @@ static bool plan_failure(struct world *world)
     return world->fleet->failure_gap_s <= 0 || events_add(&world->events, world->now_s + gap_s, FAILURE, 0);
 }
 
-/* How long a trainer works on a block, and what it leaves when nothing of the strip follows. */
+/* Seconds of so many runs of one second each. */
+static double takes(const sgs_run *run, int64_t runs)
+{
+    return (double)runs * sgs_predict_slowdown(run, runs);
+}
+
+static bool first_run(const struct world *world, sgs_block block, sgs_run *run)
+{
+    sgs_stop stop;
+    return sgs_grid_run(sched_grid(world->sched), block.first, run, &stop); /* skipped runs are never handed out */
+}
+
+/* How long a trainer works on a block, and what it leaves when nothing of the strip follows: when half of its lanes are
+ * empty it goes on with fewer. */
 static double block_takes_s(const struct world *world, sgs_block block, double *tail_s)
 {
     sgs_run run;
-    sgs_stop stop;
     double predicted_s = sgs_sched_block_predicted(world->sched, block);
 
     *tail_s = 0;
-    if (!sgs_grid_run(sched_grid(world->sched), block.first, &run, &stop))
-        return 0; /* skipped runs are never handed out */
+    if (!first_run(world, block, &run))
+        return 0;
     bool drawn = run.sampling == SGS_WITHOUT_REPLACEMENT || run.sampling == SGS_WITH_REPLACEMENT;
+    int lanes = sgs_predict_lanes(&run, block.count);
+    double together = fmin((double)block.count, lanes);
     double seconds = predicted_s * sgs_predict_slowdown(&run, block.count);
-    double rounds = fmax(1, (double)block.count / sgs_predict_lanes(&run));
-    *tail_s = seconds / rounds * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
+    double rounds = fmax(1, (double)block.count / lanes);
+    double narrow = fmin(1, takes(&run, (int64_t)ceil(together / 2)) / takes(&run, (int64_t)together));
+    *tail_s = narrow * seconds / rounds * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
     return seconds;
 }
 
@@ -89,6 +122,26 @@ static double serve(struct world *world, int who)
     return world->master_free_s;
 }
 
+/* When everything that a trainer has in hand is done. */
+static double ends_s(const struct trainer *trainer)
+{
+    return trainer->ready_s + (trainer->count > 0 ? trainer->tail_s : 0);
+}
+
+/* Put a block into a trainer's hands, that takes so long, with such a tail. */
+static bool hold_block(struct world *world, int who, struct hold hold, double tail_s)
+{
+    struct trainer *trainer = &world->trainers[who];
+
+    trainer->ready_s = hold.ready_s;
+    trainer->tail_s = tail_s;
+    trainer->strip = hold.block.first / world->strip_runs;
+    trainer->hand[trainer->count++] = hold;
+    trainer->waits = false;
+    world->sum.busy_s += hold.ready_s - hold.begin_s;
+    return events_add(&world->events, hold.ready_s, DONE, who);
+}
+
 /* A trainer gets a block at a time. */
 static bool take_block(struct world *world, int who, sgs_block block, double arrives_s)
 {
@@ -98,16 +151,12 @@ static bool take_block(struct world *world, int who, sgs_block block, double arr
     double takes_s = block_takes_s(world, block, &tail_s);
     double begin_s = fmax(arrives_s, trainer->ready_s + (strip == trainer->strip ? 0 : trainer->tail_s));
 
-    trainer->ready_s = begin_s + takes_s;
-    trainer->tail_s = tail_s;
-    trainer->strip = strip;
-    trainer->hand[trainer->count] = block;
-    trainer->took_s[trainer->count++] = takes_s;
-    world->sum.busy_s += takes_s;
+    sgs_share_took(world->share, who, world->now_s, block.count, takes_s);
     world->sum.blocks++;
+    if (!hold_block(world, who, (struct hold){block, begin_s, begin_s + takes_s, takes_s}, tail_s))
+        return false;
     double lead_s = is_master(world, who) ? 0 : fmin(2 * trainer->latency_s, LEAD_MAX_S);
-    return events_add(&world->events, trainer->ready_s, DONE, who) &&
-           events_add(&world->events, fmax(arrives_s, fmax(begin_s, trainer->ready_s - lead_s)), ASK, who);
+    return events_add(&world->events, fmax(arrives_s, fmax(begin_s, trainer->ready_s - lead_s)), ASK, who);
 }
 
 static bool answer(struct world *world, int who)
@@ -122,8 +171,10 @@ static bool answer(struct world *world, int who)
         limit_s = fmax(MASTER_BLOCK_S, now.left_s / (4 * world->trainer_count));
     }
     int64_t near = trainer->strip < 0 ? -1 : trainer->strip * world->strip_runs;
-    if (!sgs_sched_next_near(world->sched, limit_s, near, &block))
-        return true; /* nothing comes back before a failure begins everything anew */
+    if (trainer->count == HANDS || !sgs_sched_next_near(world->sched, limit_s, near, &block)) {
+        trainer->waits = true; /* nothing comes back before a failure begins everything anew */
+        return events_add(&world->events, fmax(world->now_s, ends_s(trainer)) + DRY_S, DRY, who);
+    }
     double arrives_s = answered_s;
     if (!is_master(world, who))
         arrives_s += world->fleet->latency_s + (world->fleet->dedicated ? 0 : 0.5 * SLICE_S);
@@ -131,20 +182,178 @@ static bool answer(struct world *world, int who)
     return take_block(world, who, block, arrives_s);
 }
 
+static void drop_hold(struct trainer *trainer, int place)
+{
+    trainer->count--;
+    for (int i = place; i < trainer->count; i++)
+        trainer->hand[i] = trainer->hand[i + 1];
+}
+
 static bool report(struct world *world, int who)
 {
     struct trainer *trainer = &world->trainers[who];
-    sgs_block block = trainer->hand[0];
-    double took_s = trainer->took_s[0];
+    struct hold hold = trainer->hand[0];
 
-    (void)serve(world, who);
-    trainer->count--;
-    for (int i = 0; i < trainer->count; i++) {
-        trainer->hand[i] = trainer->hand[i + 1];
-        trainer->took_s[i] = trainer->took_s[i + 1];
+    if (trainer->count == 0 || hold.ready_s > world->now_s) /* it changed hands */
+        return true;
+    bool last = trainer->count == 1 && trainer->waits;
+    if (last && trainer->tail_s > 0 && world->now_s < ends_s(trainer)) { /* its last runs are under way */
+        trainer->hand[0].ready_s = ends_s(trainer);
+        return events_add(&world->events, ends_s(trainer), DONE, who);
     }
-    world->sum.makespan_s = fmax(world->sum.makespan_s, fmax(world->now_s + trainer->tail_s, world->master_free_s));
-    return sgs_sched_done(world->sched, block, took_s, NULL) == SGS_OK;
+    (void)serve(world, who);
+    drop_hold(trainer, 0);
+    sgs_share_left(world->share, who, hold.block.count);
+    world->sum.makespan_s = fmax(world->sum.makespan_s, fmax(world->now_s, world->master_free_s));
+    return sgs_sched_done(world->sched, hold.block, hold.took_s, NULL) == SGS_OK;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------
+ */
+
+static bool share_soon(struct world *world, double in_s)
+{
+    if (world->share_due)
+        return true;
+    world->share_due = true;
+    return events_add(&world->events, world->now_s + in_s, SHARE, 0);
+}
+
+static bool run_dry(struct world *world, int who)
+{
+    if (!world->trainers[who].waits || world->trainers[who].count > 0)
+        return true;
+    world->trainers[who].waits = false;
+    world->dry++;
+    sgs_share_dry(world->share, who);
+    return share_soon(world, SLICE_S);
+}
+
+/* Runs of a trainer's last block that have not ended by now, begun or not: those in the lanes end one after the other.
+ */
+static int64_t unfinished(const struct world *world, const struct trainer *trainer, const sgs_run *run)
+{
+    const struct hold *hold = &trainer->hand[trainer->count - 1];
+    double lanes = fmin((double)hold->block.count, sgs_predict_lanes(run, hold->block.count));
+    double first_end_s = fmax(hold->begin_s, trainer->ready_s - trainer->tail_s);
+    double runs = lanes;
+
+    if (world->now_s > first_end_s)
+        runs = lanes * (ends_s(trainer) - world->now_s) / (ends_s(trainer) - first_end_s);
+    else if (first_end_s > hold->begin_s)
+        runs += ((double)hold->block.count - lanes) * (first_end_s - world->now_s) / (first_end_s - hold->begin_s);
+    return (int64_t)fmin(fmax(ceil(runs), 1), (double)hold->block.count);
+}
+
+/* What going on elsewhere costs, as src/fleet/crew_give.c reckons it. */
+static double move_s(const struct world *world, const sgs_run *run, int64_t begun)
+{
+    double alone_s = sgs_predict_step_seconds(run, sched_speed(world->sched)) * sgs_predict_slowdown(run, 1);
+    return MOVE_S + 0.5 * (double)begun * (double)sgs_check_stride(run) * alone_s +
+           MOVE_BYTE_S * (double)begun * (8.0 * run->n + 4096);
+}
+
+/* Runs that change hands: of the last block of a trainer, which keeps the first of the parts, or none. */
+struct gift {
+    int giver, parts, first;
+    sgs_block block;       /* unfinished */
+    double left_s, tail_s; /* of every part */
+    double move_s;
+};
+
+static bool decide(const struct world *world, int giver, int takers, struct gift *gift)
+{
+    const struct trainer *trainer = &world->trainers[giver];
+    const struct hold *hold = &trainer->hand[trainer->count - 1];
+    sgs_run run;
+
+    *gift = (struct gift){.giver = giver, .first = trainer->count > 1 ? 0 : 1};
+    if (trainer->count == 0 || !first_run(world, hold->block, &run))
+        return false;
+    int64_t runs = hold->begin_s >= world->now_s ? hold->block.count : unfinished(world, trainer, &run);
+    double left_s = ends_s(trainer) - fmax(world->now_s, hold->begin_s);
+    int lanes = sgs_predict_lanes(&run, runs);
+    int64_t begun = hold->begin_s >= world->now_s ? 0 : runs < lanes ? runs : lanes;
+    gift->move_s = move_s(world, &run, begun);
+    if (gift->first == 0)
+        gift->parts = left_s > gift->move_s ? sgs_share_parts_away(&run, runs, takers) : 0;
+    else if (runs > 1)
+        gift->parts = sgs_share_parts(&run, runs, takers, left_s, gift->move_s);
+    int64_t most = gift->parts > 0 ? (runs + gift->parts - 1) / gift->parts : runs;
+    double faster = takes(&run, most) / takes(&run, runs);
+    gift->block = (sgs_block){hold->block.first + hold->block.count - runs, runs};
+    gift->left_s = left_s * faster;
+    gift->tail_s = fmin(0.5 * gift->left_s, trainer->tail_s);
+    return gift->parts > gift->first;
+}
+
+static bool take_part(struct world *world, int who, const struct gift *gift, int part, double begin_s)
+{
+    int64_t from = gift->block.count * part / gift->parts;
+    sgs_block block = {gift->block.first + from, gift->block.count * (part + 1) / gift->parts - from};
+    double ready_s = begin_s + gift->left_s - gift->tail_s;
+    bool away = who != gift->giver;
+    double took_s = sgs_sched_block_seconds(world->sched, block); /* no news about the speed */
+
+    if (away) {
+        sgs_share_took(world->share, who, world->now_s, block.count, gift->left_s);
+        sgs_share_left(world->share, gift->giver, block.count);
+        world->dry--;
+        world->sum.handed_over++;
+    }
+    if (!hold_block(world, who, (struct hold){block, begin_s, ready_s, took_s}, gift->tail_s))
+        return false;
+    return events_add(&world->events, fmax(begin_s, ready_s), ASK, who);
+}
+
+/* What of the last block is done is told, the rest is dealt out. */
+static bool give(struct world *world, const struct gift *gift)
+{
+    struct trainer *trainer = &world->trainers[gift->giver];
+    struct hold hold = trainer->hand[trainer->count - 1];
+    sgs_block done = {hold.block.first, hold.block.count - gift->block.count};
+    double arrives_s = serve(world, gift->giver) + 2 * world->fleet->latency_s + SLICE_S + gift->move_s;
+    bool good = true;
+
+    drop_hold(trainer, trainer->count - 1);
+    world->sum.busy_s -= fmax(hold.ready_s - fmax(world->now_s, hold.begin_s), 0);
+    if (done.count > 0) {
+        sgs_share_left(world->share, gift->giver, done.count);
+        good = sgs_sched_done(world->sched, done, hold.took_s * (double)done.count / (double)hold.block.count, NULL) ==
+               SGS_OK;
+    }
+    if (gift->first == 1) {
+        good = good && take_part(world, gift->giver, gift, 0, world->now_s);
+    } else {
+        trainer->ready_s = trainer->hand[trainer->count - 1].ready_s;
+        trainer->strip = trainer->hand[trainer->count - 1].block.first / world->strip_runs;
+        (void)block_takes_s(world, trainer->hand[trainer->count - 1].block, &trainer->tail_s);
+    }
+    for (int part = gift->first; part < gift->parts && good; part++)
+        good = take_part(world, sgs_share_taker(world->share), gift, part, arrives_s);
+    return good;
+}
+
+static bool share_out(struct world *world)
+{
+    int giver = 0;
+    int takers = 0;
+    bool good = true;
+
+    world->share_due = false;
+    if (sgs_sched_progress_now(world->sched).waiting > 0)
+        return true;
+    while (good && sgs_share_ask(world->share, world->now_s, &giver, &takers)) {
+        struct gift gift;
+        bool gives = decide(world, giver, takers, &gift);
+        if (gives)
+            good = give(world, &gift);
+        else
+            (void)serve(world, giver);
+        sgs_share_answer(world->share, giver, world->now_s, gives ? gift.parts - gift.first : 0,
+                         fmax(ends_s(&world->trainers[giver]) - world->now_s, 0));
+    }
+    return good && (world->dry == 0 || share_soon(world, fmax(SHARE_S, SHARE_PART * world->now_s)));
 }
 
 /* A rank dies and MPI ends the job: it begins again, what was in hand is to do again. */
@@ -154,10 +363,15 @@ static bool restart(struct world *world)
 
     world->events.count = 0;
     world->sum.failures++;
+    world->dry = 0;
+    world->share_due = false;
+    sgs_share_destroy(world->share);
+    if (sgs_share_create(world->trainer_count, 0, &world->share, NULL) != SGS_OK)
+        return false;
     for (int who = 0; who < world->trainer_count; who++) {
         struct trainer *trainer = &world->trainers[who];
         for (int i = 0; i < trainer->count; i++)
-            if (sgs_sched_return(world->sched, trainer->hand[i], NULL) != SGS_OK)
+            if (sgs_sched_return(world->sched, trainer->hand[i].block, NULL) != SGS_OK)
                 return false;
         *trainer = (struct trainer){.ready_s = begin_s, .strip = -1};
         if (!events_add(&world->events, begin_s, ASK, who))
@@ -177,9 +391,11 @@ static bool play(struct world *world)
          now = sgs_sched_progress_now(world->sched)) {
         struct event event = events_take(&world->events);
         world->now_s = event.time_s;
-        good = event.what == ASK    ? answer(world, event.who)
-               : event.what == DONE ? report(world, event.who)
-                                    : restart(world);
+        good = event.what == ASK     ? answer(world, event.who)
+               : event.what == DONE  ? report(world, event.who)
+               : event.what == DRY   ? run_dry(world, event.who)
+               : event.what == SHARE ? share_out(world)
+                                     : restart(world);
     }
     return good;
 }
@@ -203,8 +419,10 @@ sgs_status sgs_sched_simulate(sgs_sched *sched, const sgs_fleet *fleet, sgs_simu
     sgs_grid_strip(sched_grid(sched), 0, &strip_first, &world.strip_runs);
     for (int who = 0; world.trainers && who < world.trainer_count; who++)
         world.trainers[who].strip = -1;
-    bool good = world.trainers && play(&world);
+    bool good = world.trainers && sgs_share_create(world.trainer_count, 0, &world.share, NULL) == SGS_OK;
+    good = good && play(&world);
     free(world.trainers);
+    sgs_share_destroy(world.share);
     free(world.events.at);
     if (!good)
         return sgs_fail(err, SGS_ENOMEM, "no memory to simulate %d ranks", fleet->ranks);

@@ -112,25 +112,59 @@ double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_s
     return speed->run_s + speed->point_s * run->n + sgs_predict_step_seconds(run, speed) * steps;
 }
 
-int sgs_predict_lanes(const sgs_run *run)
+/* Widths that the kernel comes in. */
+static const int widths[] = {1, 4, 8, 16, 32};
+enum { WIDTHS = sizeof widths / sizeof widths[0], WIDE_FROM_RUNS = 128 };
+
+/* What a step of a trainer of each width costs, in steps of a run among 32 (far: among 4): measured on the machine of
+ * the fits. A vector holds 8 lanes there: fewer cost as much, or more. */
+static const double width_cost[][WIDTHS] = {
+    [KIND_FULL] = {17, 19, 21, 24, 32}, [KIND_SPARSE] = {9, 12, 9.5, 16, 32}, [KIND_DENSE] = {16, 28, 12, 18, 32},
+    [KIND_REPEATS] = {3, 5, 8, 16, 32}, [KIND_SHUFFLED] = {7, 8, 10, 17, 32}, [KIND_WINDOW] = {6, 10, 15.5, 21, 32}};
+static const double far_alone[] = {[KIND_SPARSE] = 2.5, [KIND_DENSE] = 2,    [KIND_REPEATS] = 3,
+                                   [KIND_SHUFFLED] = 3, [KIND_WINDOW] = 3.5, [KIND_FULL] = 3};
+
+static int most_lanes(const sgs_run *run)
 {
     return run->n <= NEAR_POINTS ? 32 : run->n <= FAR_POINTS || shape_is_full(run) ? 16 : 4;
 }
 
+int sgs_predict_lanes(const sgs_run *run, int64_t runs)
+{
+    int most = most_lanes(run);
+    int at = 0;
+
+    if (most == 32 && runs < WIDE_FROM_RUNS)
+        most = 16;
+    while (widths[at] < most && widths[at] < runs)
+        at++;
+    return widths[at];
+}
+
+/* Cost of a step of a trainer with so many lanes, in steps of a run with all lanes busy. */
+static double step_cost(const sgs_run *run, int lanes)
+{
+    const double *cost = width_cost[kind_of(run)];
+    int most = most_lanes(run);
+    int at = 0;
+    int last = 0;
+
+    while (widths[at] < lanes)
+        at++;
+    while (widths[last] < most)
+        last++;
+    if (most == 4)
+        return lanes == 1 ? far_alone[kind_of(run)] : lanes;
+    return cost[at] / cost[last] * most;
+}
+
 double sgs_predict_slowdown(const sgs_run *run, int64_t together)
 {
-    static const double alone[] = {[KIND_FULL] = 17,     [KIND_SPARSE] = 9,   [KIND_DENSE] = 11,
-                                   [KIND_REPEATS] = 1.6, [KIND_SHUFFLED] = 6, [KIND_WINDOW] = 5.5};
-    static const double alone_far[] = {[KIND_FULL] = 11,     [KIND_SPARSE] = 1.5, [KIND_DENSE] = 1.2,
-                                       [KIND_REPEATS] = 1.4, [KIND_SHUFFLED] = 3, [KIND_WINDOW] = 5};
-    int lanes = sgs_predict_lanes(run);
-    double busy = fmin((double)together, lanes);
-    double at_one = (run->n > FAR_POINTS ? alone_far : alone)[kind_of(run)];
+    int lanes = sgs_predict_lanes(run, together);
 
-    if (busy < 1)
+    if (together < 1)
         return 1;
-    at_one = fmin(at_one, lanes);
-    return (at_one + (lanes - at_one) * (busy - 1) / (lanes - 1)) / busy;
+    return step_cost(run, lanes) / fmin((double)together, lanes);
 }
 
 /* ---- a whole grid -------------------------------------------------------------------------------------------------

