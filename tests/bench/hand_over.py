@@ -43,9 +43,9 @@ def run(program, folder, how):
         if os.path.exists(name):
             os.remove(name)
     environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", TMPDIR=folder)
-    command = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "2", sys.executable, "-c", TIMED, folder,
-               program, "run", os.path.join(folder, "grid.yaml"), "-o", out, "--yes", "--progress", "none", "--hand-over",
-               how, "--speed", os.path.join(folder, "speed.json")]
+    command = ["mpirun", "--bind-to", "none", "--oversubscribe", "-n", "2", sys.executable, "-c", TIMED, folder]
+    command += [program, "run", os.path.join(folder, "grid.yaml"), "-o", out, "--yes", "--progress", "none"]
+    command += ["--hand-over", how, "--speed", os.path.join(folder, "speed.json")]
     subprocess.run(command, check=True, env=environment, capture_output=True)
     with open(out + ".log", encoding="utf-8") as log:
         events = [json.loads(line) for line in log]
