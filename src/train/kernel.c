@@ -7,24 +7,26 @@
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 
-#define NAME(x)    PASTE(PASTE(x, _), L)
-#define LANES      for (int l = 0; l < L; l++)
+#define NAME(x) PASTE(PASTE(x, _), L)
+#define LANES   for (int l = 0; l < L; l++)
+#define VECTORS (L / W)
+#ifdef __SANITIZE_ADDRESS__ /* unrolled, its checks take minutes to compile */
+#define EACH for (int v = 0; v < VECTORS; v++)
+#else
+#define EACH _Pragma("GCC unroll 16") for (int v = 0; v < VECTORS; v++)
+#endif
+#if W > 2
+#define SIMD _Pragma("omp simd")
+#else
+#define SIMD /* clang leaves a loop of two as it is, and warns */
+#endif
 #define SGS_INLINE static inline __attribute__((always_inline))
 
-/** Flip a point's bit in its group of 64 if that is wanted and a subset still has the wrong size. Without branches. */
-SGS_INLINE void correct_point(uint64_t *bits, int32_t point, uint64_t want, int64_t *left)
-{
-    const uint64_t set = *bits >> (point & 63) & 1, hit = (set == want) & (*left > 0);
-    *bits ^= hit << (point & 63);
-    *left -= (int64_t)hit;
-}
-
-#define L 1
-#include "train/kernel_lanes.h"
-#undef L
+#if W < 8
 #define L 4
 #include "train/kernel_lanes.h"
 #undef L
+#endif
 #define L 8
 #include "train/kernel_lanes.h"
 #undef L
@@ -36,6 +38,11 @@ SGS_INLINE void correct_point(uint64_t *bits, int32_t point, uint64_t want, int6
 #undef L
 
 extern const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[];
-const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {{1, steps_1, sums_1},    {4, steps_4, sums_4},
-                                                   {8, steps_8, sums_8},    {16, steps_16, sums_16},
-                                                   {32, steps_32, sums_32}, {0, NULL, NULL}};
+const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {
+#if W < 8
+    {4, steps_4, sums_4},
+#endif
+    {8, steps_8, sums_8},
+    {16, steps_16, sums_16},
+    {32, steps_32, sums_32},
+    {0, NULL, NULL}};

@@ -1,83 +1,160 @@
 /** @file kernel_draws.h
  *  Which points a step draws, in L lanes at once: the lane form of src/model/batch.c. Included by kernel_lanes.h. */
 
-/** Random words of `blocks` blocks from first[l] on, eight words a block. */
+/** Offsets stand in vectors of 32-bit numbers that fill a register, or of L. */
+#define ROWS (L < 2 * W ? L : 2 * W)
+typedef int32_t NAME(rows) __attribute__((vector_size(4 * ROWS)));
+
+/** 0, 1, ... */
+SGS_INLINE NAME(rows) NAME(lane_row)(void)
+{
+    NAME(rows) x;
+    for (int l = 0; l < ROWS; l++)
+        x[l] = l;
+    return x;
+}
+
+/** The high halves of the products of ROWS lanes. */
+SGS_INLINE NAME(rows) NAME(high)(const vec_bits *product)
+{
+#if L >= 2 * W
+    return vec_high_two(product[0], product[1]);
+#else
+    return vec_high(product[0]);
+#endif
+}
+
+SGS_INLINE NAME(rows) NAME(rows_at)(const int32_t *index)
+{
+    NAME(rows) x;
+    memcpy(&x, index, sizeof x);
+    return x;
+}
+
+/** Random words of `blocks` blocks from first[l] on, as pairs: four rows of 64 bits a block. */
 SGS_INLINE void NAME(fill_words)(sgs_lanes *s, const int64_t *first, int64_t blocks)
 {
     for (int64_t j = 0; j < blocks; j++) {
-        uint32_t *restrict word = s->word + 8 * j * L;
+        uint64_t *restrict pair = s->pair + 4 * j * L;
 #pragma omp simd
         LANES
         {
             const threefry4x64_ctr_t r =
                 sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)(first[l] + j), SGS_SUB_MAIN);
-            for (int w = 0; w < 8; w++)
-                word[w * L + l] = sgs_stream_word(r, w);
+            for (int p = 0; p < 4; p++)
+                pair[p * L + l] = r.v[p];
         }
     }
 }
 
-/** Rare: the lanes whose word for this draw falls into the rejected range draw again. */
-static __attribute__((noinline, cold)) void NAME(redraw)(sgs_lanes *s, const uint32_t *word, int32_t *index,
-                                                         uint32_t range, int64_t step, int32_t draw)
+/** Word r of lane l. */
+SGS_INLINE uint32_t NAME(word)(const sgs_lanes *s, int64_t r, int l)
+{
+    return (uint32_t)(s->pair[r / 2 * L + l] >> (r % 2 * 32));
+}
+
+/** Rare: row r of the draws, of which some word may fall into the rejected range. */
+static __attribute__((noinline, cold)) void NAME(redraw)(sgs_lanes *s, int64_t r, uint32_t range, int64_t step,
+                                                         int32_t draw)
 {
     LANES
     {
         const sgs_key key = {s->key_hi[l], s->key_lo[l]};
-        index[l] = (int32_t)sgs_bounded(key, word[l], range, s->t[l] + step, draw) * L + l;
+        const uint32_t x = sgs_bounded(key, NAME(word)(s, r, l), range, s->t[l] + step, draw);
+        s->index[r * L + l] = (int32_t)x * L + l;
     }
 }
 
-/** One draw uniform in [0, range) in every lane, from a row of words into a row of offsets i * L + l. */
-SGS_INLINE void NAME(draw_row)(sgs_lanes *s, const uint32_t *restrict word, int32_t *restrict row, uint32_t range,
-                               int64_t step, int32_t draw)
+/** Row r of the draws: uniform in [0, range) in every lane, from row r of the words, as offsets i * L + l. step counts
+ * from t[l]. odd: r % 2, known to the compiler. L is a power of two: floor(word range L / 2^32) has i above its last
+ * bits. A word in the rejected range, one below 2^32 mod range, has a low half below range L; few others have. */
+SGS_INLINE void NAME(draw_row)(sgs_lanes *s, int64_t r, int odd, uint32_t range, int64_t step, int32_t draw)
 {
-    const uint32_t low = sgs_redraw_below(range);
-    uint32_t rejected = 0;
-#pragma omp simd reduction(| : rejected)
-    LANES
+    vec_lows rejected = {0};
+    vec_bits product[VECTORS];
+    const vec_bits wide = (vec_bits){0} + range * L;
+    EACH
     {
-        const uint64_t product = (uint64_t)word[l] * range;
-        row[l] = (int32_t)(product >> 32) * L + l;
-        rejected |= (uint32_t)product < low;
+        const vec_bits words = vec_bits_load(s->pair + r / 2 * L + v * W);
+        product[v] = vec_multiply32(odd ? words >> 32 : words, wide);
+        rejected |= vec_low_below(product[v], range * L);
     }
-    if (__builtin_expect(rejected != 0, 0))
-        NAME(redraw)(s, word, row, range, step, draw);
+    for (int h = 0; h < L; h += ROWS) {
+        const NAME(rows) row = (NAME(high)(&product[h / W]) & -L) | (NAME(lane_row)() + h);
+        memcpy(s->index + r * L + h, &row, sizeof row);
+    }
+    if (__builtin_expect(any_low(rejected), 0))
+        NAME(redraw)(s, r, range, step, draw);
 }
 
-/** Floyd's subsets of one step, from m rows of words into m rows of offsets i * L + l. step counts from t[l]. */
-SGS_INLINE void NAME(draw_sparse)(sgs_lanes *s, const uint32_t *restrict word, int32_t *restrict index, int64_t step,
-                                  int32_t m)
+/** All draws of `steps` steps, m each; draw k uniform in [0, range + k grows). */
+SGS_INLINE void NAME(draw_rows)(sgs_lanes *s, int64_t steps, int32_t m, uint32_t range, uint32_t grows)
 {
-    for (int32_t k = 0; k < m; k++, word += L) {
-        const uint32_t last = (uint32_t)(s->n - m + k), range = last + 1;
-        int32_t *restrict row = index + (int64_t)k * L;
-        NAME(draw_row)(s, word, row, range, step, k);
-        if (k == 0)
-            continue;
-        uint32_t taken[L] = {0};
-        for (int32_t j = 0; j < k; j++) {
-            const int32_t *restrict before = index + (int64_t)j * L;
-#pragma omp simd
-            LANES taken[l] |= row[l] == before[l];
+    int64_t r = 0;
+    for (int64_t step = 0; step < steps; step++)
+        for (int32_t k = 0; k < m; k++, r++)
+            if (r % 2 == 0)
+                NAME(draw_row)(s, r, 0, range + (uint32_t)k * grows, step, k);
+            else
+                NAME(draw_row)(s, r, 1, range + (uint32_t)k * grows, step, k);
+}
+
+/** Floyd's rule for a few points in eight steps: draw k is replaced by the last point of its range where it is there
+ * already. All steps in the innermost loop: it has one length, so that its end is no surprise. */
+SGS_INLINE void NAME(replace_few)(const sgs_lanes *s, int32_t m)
+{
+    const int64_t step = (int64_t)m * L;
+    for (int h = 0; h < L; h += ROWS)
+        for (int32_t k = 1; k < m; k++) {
+            int32_t *restrict row = s->index + (int64_t)k * L + h;
+            NAME(rows) taken[8] = {{0}};
+            const NAME(rows) last = NAME(lane_row)() + (s->n - m + k) * L + h;
+            for (int32_t j = 0; j < k; j++)
+                for (int t = 0; t < 8; t++)
+                    taken[t] |= NAME(rows_at)(row + t * step) == NAME(rows_at)(row + t * step - (int64_t)(k - j) * L);
+            for (int t = 0; t < 8; t++) {
+                const NAME(rows) x = (NAME(rows_at)(row + t * step) & ~taken[t]) | (last & taken[t]);
+                memcpy(row + t * step, &x, sizeof x);
+            }
         }
-#pragma omp simd
-        LANES row[l] = taken[l] ? (int32_t)last * L + l : row[l];
+}
+
+/** The same for many: points that are there already are marked with a number of the step's own. */
+SGS_INLINE void NAME(replace_many)(sgs_lanes *s, int32_t m)
+{
+    uint8_t *restrict mark = s->mark;
+    if (++s->marked == 0) {
+        memset(mark, 0, (size_t)s->n * L);
+        s->marked = 1;
+    }
+    const uint8_t now = s->marked;
+    for (int32_t k = 0; k < m; k++) {
+        int32_t *restrict row = s->index + (int64_t)k * L;
+        const int32_t last = (s->n - m + k) * L;
+        LANES
+        {
+            int32_t x = row[l];
+            if (__builtin_expect(mark[x] == now, 0))
+                row[l] = x = last + l;
+            mark[x] = now;
+        }
     }
 }
 
 /** Indices for the group of steps that begins now: eight steps, or one where a step has blocks of its own. */
-SGS_INLINE void NAME(fill_sparse)(sgs_lanes *s, int32_t m)
+SGS_INLINE void NAME(fill_subsets)(sgs_lanes *s, int32_t m)
 {
     int64_t first[L];
+    const uint32_t range = (uint32_t)(s->n - m + 1);
     LANES first[l] = sgs_main_block(s->t[l], m);
     if (m <= SGS_PACKED_MAX) {
         NAME(fill_words)(s, first, m);
-        for (int step = 0; step < 8; step++)
-            NAME(draw_sparse)(s, s->word + (int64_t)step * m * L, s->index + (int64_t)step * m * L, step, m);
+        NAME(draw_rows)(s, 8, m, range, 1);
+        NAME(replace_few)(s, m);
     } else {
         NAME(fill_words)(s, first, (m + 7) / 8);
-        NAME(draw_sparse)(s, s->word, s->index, 0, m);
+        NAME(draw_rows)(s, 1, m, range, 1);
+        NAME(replace_many)(s, m);
     }
 }
 
@@ -85,15 +162,10 @@ SGS_INLINE void NAME(fill_sparse)(sgs_lanes *s, int32_t m)
 SGS_INLINE void NAME(fill_repeats)(sgs_lanes *s, int32_t m)
 {
     const bool packed = m <= SGS_PACKED_MAX;
-    const uint32_t range = (uint32_t)s->n;
     int64_t first[L];
     LANES first[l] = sgs_main_block(s->t[l], m);
     NAME(fill_words)(s, first, packed ? m : (m + 7) / 8);
-    for (int32_t r = 0; r < (packed ? 8 * m : m); r++) {
-        const uint32_t *restrict word = s->word + (int64_t)r * L;
-        int32_t *restrict row = s->index + (int64_t)r * L;
-        NAME(draw_row)(s, word, row, range, r / m, r % m);
-    }
+    NAME(draw_rows)(s, packed ? 8 : 1, m, (uint32_t)s->n, 0);
 }
 
 /** The permutation of the epoch that begins now, as far as it is used. */
@@ -108,14 +180,14 @@ SGS_INLINE void NAME(fill_shuffled)(sgs_lanes *s)
     for (int32_t i = 0; i < s->n; i++)
         LANES order[i * L + l] = i * L + l;
     for (int32_t i = 0; i < used; i++) {
-        const uint32_t *restrict word = s->word + (int64_t)i * L;
         const uint32_t range = (uint32_t)(s->n - i), low = sgs_redraw_below(range);
         LANES
         {
-            const uint64_t product = (uint64_t)word[l] * range;
+            const uint32_t word = NAME(word)(s, i, l);
+            const uint64_t product = (uint64_t)word * range;
             uint32_t x = (uint32_t)(product >> 32);
             if (__builtin_expect((uint32_t)product < low, 0))
-                x = sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word[l], range, epoch[l], i);
+                x = sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word, range, epoch[l], i);
             const int32_t j = (i + (int32_t)x) * L + l, chosen = order[j];
             order[j] = order[i * L + l];
             order[i * L + l] = chosen;
@@ -131,91 +203,105 @@ SGS_INLINE void NAME(fill_window)(sgs_lanes *s, int32_t m)
         LANES s->index[k * L + l] = (int32_t)((first + k) % n) * L + l;
 }
 
-/** Flip the bit of each lane's point if that corrects its subset's size. */
-#if L >= W
-SGS_INLINE void NAME(correct_points)(sgs_lanes *s, const int32_t *point, const uint64_t *want, int64_t *left)
+/** Points of W lanes from one word of each, for the size corrections of their subsets: draw w of block j. */
+SGS_INLINE vec_bits NAME(correct_point)(const sgs_lanes *s, int v, uint64_t j, int w, vec_bits words)
 {
-    if (s->dense.groups > 4) { /* more groups than it pays to look through */
-        for (int l = 0; l < L; l++)
-            correct_point(&s->bits[(int64_t)(point[l] >> 6) * L + l], point[l], want[l], &left[l]);
-        return;
-    }
-    for (int v = 0; v < L / W; v++) {
-        vec_bits group, one, found = {0};
-        for (int j = 0; j < W; j++)
-            group[j] = (uint64_t)point[v * W + j];
-        one = ((vec_bits){0} + 1) << (group & 63);
-        group >>= 6;
-        for (int32_t g = 0; g < s->dense.groups; g++)
-            found |= vec_bits_load(s->bits + (int64_t)g * L + v * W) & one & (vec_bits)(group == (uint64_t)g);
-        const vec_bits missing = vec_bits_load((const uint64_t *)(const void *)left + v * W);
-        const vec_mask adds = vec_bits_load(want + v * W) == 0;
-        const vec_bits hit = (vec_bits)(((found == 0) == adds) & (missing != 0));
-        for (int32_t g = 0; g < s->dense.groups; g++) {
-            uint64_t *bits = s->bits + (int64_t)g * L + v * W;
-            vec_bits_store(bits, vec_bits_load(bits) ^ (one & hit & (vec_bits)(group == (uint64_t)g)));
+    const uint32_t range = (uint32_t)s->n;
+    const vec_bits zero = {0};
+    vec_bits point = vec_multiply32(words, zero + range);
+    const bool rejected = any_low(vec_low_below(point, range)); /* and some more */
+    point >>= 32;
+    if (__builtin_expect(rejected, 0))
+        for (int l = v * W; l < v * W + W; l++) {
+            const sgs_key key = {s->key_hi[l], s->key_lo[l]};
+            point[l - v * W] = sgs_bounded(key, (uint32_t)words[l - v * W], range, s->t[l], sgs_correct_draw(j, w));
         }
-        vec_bits_store((uint64_t *)(void *)left + v * W, missing - (hit & 1));
+    return point;
+}
+
+/** Take drawn points out of subsets of at most 64 `groups` points where `left` says that too many are in. */
+SGS_INLINE void NAME(take_out_few)(vec_bits *bits, vec_bits *left, vec_bits point, int groups)
+{
+    const vec_bits more = (vec_bits)(*left != 0) & 1;
+    vec_bits hit = {0};
+    for (int g = 0; g < groups; g++) {
+        const vec_bits one = vec_shift_into(more, point, g);
+        hit |= bits[g] & one;
+        bits[g] &= ~one;
+    }
+    *left -= (vec_bits)(hit != 0) & 1;
+}
+
+/** The same for any number of groups, bits in memory. */
+SGS_INLINE void NAME(take_out_many)(uint64_t *bits, vec_bits *left, vec_bits point)
+{
+    for (int l = 0; l < W; l++) {
+        uint64_t *group = &bits[(int64_t)(point[l] >> 6) * L + l];
+        const uint64_t hit = (*group >> (point[l] & 63)) & ((*left)[l] != 0);
+        *group ^= hit << (point[l] & 63);
+        (*left)[l] -= hit;
     }
 }
-#else
-SGS_INLINE void NAME(correct_points)(sgs_lanes *s, const int32_t *point, const uint64_t *want, int64_t *left)
-{
-    for (int l = 0; l < L; l++)
-        correct_point(&s->bits[(int64_t)(point[l] >> 6) * L + l], point[l], want[l], &left[l]);
-}
-#endif
 
-/** Eight draws of size corrections, words [8][L] of block j: each adds or removes a point if that is what is wanted. */
-SGS_INLINE void NAME(correct_draws)(sgs_lanes *s, const uint32_t *restrict word, uint64_t j, const uint64_t *want,
-                                    int64_t *restrict left)
+/** Correct the sizes of the subsets of vector v of the lanes to m, as sgs_dense_correct does for one. Where points are
+ * to be added, the rest of the points is made smaller instead. few: the number of groups if it is small, else 0. */
+SGS_INLINE void NAME(correct_vector)(sgs_lanes *s, int v, int few)
 {
-    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
-    for (int w = 0; w < 8; w++, word += L) {
-        int32_t point[L];
-        uint32_t rejected = 0;
-#pragma omp simd reduction(| : rejected)
-        LANES
+    const int32_t groups = s->dense.groups;
+    uint64_t *bits = s->bits + v * W;
+    vec_bits near[2], size = {0}, adds, left;
+    for (int32_t g = 0; g < groups; g++)
+        for (int l = 0; l < W; l++)
+            size[l] += (uint64_t)__builtin_popcountll(bits[(int64_t)g * L + l]);
+    left = size - (uint64_t)s->m;
+    adds = (vec_bits)((vec_signed)left < 0);
+    left = (left ^ adds) - adds;
+    for (int32_t g = 0; g < groups; g++) {
+        const vec_bits all = vec_bits_load(bits + (int64_t)g * L) ^ (adds & sgs_dense_mask(s->n, g));
+        if (few)
+            near[g] = all;
+        else
+            vec_bits_store(bits + (int64_t)g * L, all);
+    }
+    for (uint64_t j = 0; mask_truths(vec_nonzero(left)) != 0; j++) {
+        uint64_t pair[4][W];
+        SIMD for (int l = 0; l < W; l++)
         {
-            const uint64_t product = (uint64_t)word[l] * range;
-            point[l] = (int32_t)(product >> 32);
-            rejected |= (uint32_t)product < low;
+            const int lane = v * W + l;
+            const threefry4x64_ctr_t r = sgs_stream_block(s->key_hi[lane], s->key_lo[lane], SGS_PURPOSE_BATCH,
+                                                          (uint64_t)s->t[lane], SGS_SUB_CORRECT + j);
+            for (int p = 0; p < 4; p++)
+                pair[p][l] = r.v[p];
         }
-        if (__builtin_expect(rejected != 0, 0))
-            LANES point[l] = (int32_t)sgs_bounded((sgs_key){s->key_hi[l], s->key_lo[l]}, word[l], range, s->t[l],
-                                                  sgs_correct_draw(j, w));
-        NAME(correct_points)(s, point, want, left);
+        for (int w = 0; w < 8; w++) {
+            const vec_bits words = vec_bits_load(pair[w / 2]);
+            const vec_bits point = NAME(correct_point)(s, v, j, w, w % 2 ? words >> 32 : words);
+            if (few)
+                NAME(take_out_few)(near, &left, point, few);
+            else
+                NAME(take_out_many)(bits, &left, point);
+        }
+    }
+    for (int32_t g = 0; g < groups; g++) {
+        const vec_bits all = few ? near[g] : vec_bits_load(bits + (int64_t)g * L);
+        vec_bits_store(bits + (int64_t)g * L, all ^ (adds & sgs_dense_mask(s->n, g)));
     }
 }
 
-/** Correct the sizes of the subsets to m, as sgs_dense_correct does for one. */
+/** Correct the sizes of all subsets. */
 SGS_INLINE void NAME(correct_dense)(sgs_lanes *s)
 {
-    uint64_t want[L];
-    int64_t left[L], more = 0;
-    LANES left[l] = -s->m;
-    for (int32_t g = 0; g < s->dense.groups; g++)
-        LANES left[l] += __builtin_popcountll(s->bits[(int64_t)g * L + l]);
-    LANES
-    {
-        want[l] = left[l] > 0;
-        left[l] = left[l] > 0 ? left[l] : -left[l];
-        more |= left[l];
-    }
-    for (uint64_t j = 0; more != 0; j++) {
-        uint32_t word[8 * L];
-#pragma omp simd
-        LANES
-        {
-            const threefry4x64_ctr_t r =
-                sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)s->t[l], SGS_SUB_CORRECT + j);
-            for (int w = 0; w < 8; w++)
-                word[w * L + l] = sgs_stream_word(r, w);
+    for (int v = 0; v < L / W; v++)
+        switch (s->dense.groups) {
+        case 1:
+            NAME(correct_vector)(s, v, 1);
+            break;
+        case 2:
+            NAME(correct_vector)(s, v, 2);
+            break;
+        default:
+            NAME(correct_vector)(s, v, 0);
         }
-        NAME(correct_draws)(s, word, j, want, left);
-        more = 0;
-        LANES more |= left[l];
-    }
 }
 
 /** Subsets of one step as bits [group][lane]. */
@@ -226,19 +312,15 @@ SGS_INLINE void NAME(fill_dense)(sgs_lanes *s)
     LANES first[l] = s->t[l] * dense.step_blocks;
     NAME(fill_words)(s, first, dense.step_blocks);
     for (int32_t g = 0; g < dense.groups; g++) {
-        const uint32_t *restrict word = s->word + (int64_t)g * dense.words * 2 * L;
+        const uint64_t *restrict pair = s->pair + (int64_t)g * dense.words * L;
         uint64_t *restrict bits = s->bits + (int64_t)g * L;
         const uint64_t mask = sgs_dense_mask(s->n, g);
 #pragma omp simd
         LANES bits[l] = 0;
-        for (int32_t j = 0; j < dense.words; j++, word += 2 * L) {
+        for (int32_t j = 0; j < dense.words; j++, pair += L) {
             const bool either = dense.level >> j & 1;
 #pragma omp simd
-            LANES
-            {
-                const uint64_t w = word[l] | (uint64_t)word[L + l] << 32;
-                bits[l] = either ? bits[l] | w : bits[l] & w;
-            }
+            LANES bits[l] = either ? bits[l] | pair[l] : bits[l] & pair[l];
         }
 #pragma omp simd
         LANES bits[l] &= mask;
@@ -249,17 +331,21 @@ SGS_INLINE void NAME(fill_dense)(sgs_lanes *s)
             LANES s->bits[(int64_t)g * L + l] = ~s->bits[(int64_t)g * L + l] & sgs_dense_mask(s->n, g);
 }
 
+/** Steps whose rows are drawn together. */
+SGS_INLINE int64_t NAME(steps_of_fill)(const sgs_lanes *s, int32_t m, sgs_draw draw)
+{
+    return draw == SGS_DRAW_SHUFFLED ? s->epoch : draw != SGS_DRAW_WINDOW && m <= SGS_PACKED_MAX ? 8 : 1;
+}
+
 /** The rows of the present step, filled if they are not there yet. Position in a group of eight steps, in an epoch and
  * in the cycle of windows is the same in every lane. */
 SGS_INLINE const int32_t *NAME(rows_of_step)(sgs_lanes *s, int32_t m, sgs_draw draw)
 {
-    const bool packed = m <= SGS_PACKED_MAX;
-    const int64_t group = draw == SGS_DRAW_SHUFFLED ? s->epoch : draw != SGS_DRAW_WINDOW && packed ? 8 : 1;
-    const int64_t phase = group == 1 ? 0 : s->t[0] % group;
+    const int64_t group = NAME(steps_of_fill)(s, m, draw), phase = group == 1 ? 0 : s->t[0] % group;
     if (phase == 0 || !s->filled) {
         LANES s->t[l] -= phase;
         if (draw == SGS_DRAW_SPARSE)
-            NAME(fill_sparse)(s, m);
+            NAME(fill_subsets)(s, m);
         else if (draw == SGS_DRAW_REPEATS)
             NAME(fill_repeats)(s, m);
         else if (draw == SGS_DRAW_SHUFFLED)
@@ -271,3 +357,4 @@ SGS_INLINE const int32_t *NAME(rows_of_step)(sgs_lanes *s, int32_t m, sgs_draw d
     }
     return s->index + phase * m * L;
 }
+#undef ROWS

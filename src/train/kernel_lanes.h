@@ -1,97 +1,156 @@
 /** @file kernel_lanes.h
- *  The kernel's functions for L lanes; included by kernel.c once for each L. Loops over lanes are the vector loops:
- * gather, arithmetic and scatter stand apart because gcc vectorises a loop that scatters for AVX-512 only. */
+ *  The kernel's functions for L lanes, L a multiple of W; included by kernel.c once for each L. What takes most runs
+ * most of their time is written in vectors, a step's scalars in registers: gcc vectorises a loop that scatters for
+ * AVX-512 only. The rest are loops over lanes, which the compilers vectorise. */
 #include "train/kernel_draws.h"
 
-/** From D, the drawn points' sum of u^2, to the next scales and sums. Returns whether some lane must go the plain way;
- *  nothing is changed then. factor: of drawn active u. */
-SGS_INLINE bool NAME(advance)(sgs_lanes *s, const double *restrict drawn, double *restrict factor, bool left_out)
+/** The scalars of all lanes, in registers. */
+typedef struct NAME(lane_vectors) {
+    vec g[VECTORS], h[VECTORS], S[VECTORS], R[VECTORS], eps[VECTORS];
+} NAME(lane_vectors);
+
+SGS_INLINE void NAME(load_vectors)(const sgs_lanes *s, NAME(lane_vectors) * x)
 {
-    double S1[L], R1[L], g1[L], h1[L];
-    uint64_t plain = 0;
-#pragma omp simd reduction(| : plain)
-    LANES
+    EACH
     {
-        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l], N = S + R;
-        const double D = g * g * drawn[l];
-        const double c = 1.0 - eps * (left_out ? S - D : D), ce = c + eps * (2.0 - N);
-        const double base = left_out ? ce : c, other = left_out ? c : ce;
-        plain |= (uint64_t) !(c >= SGS_FACTOR_MIN) | (uint64_t) !(ce >= SGS_FACTOR_MIN);
-        factor[l] = other / base;
-        S1[l] = base * base * (S - D) + other * other * D;
-        R1[l] = c * c * R;
-        g1[l] = g * base;
-        h1[l] = s->h[l] * c;
+        x->g[v] = vec_load(s->g + v * W);
+        x->h[v] = vec_load(s->h + v * W);
+        x->S[v] = vec_load(s->S + v * W);
+        x->R[v] = vec_load(s->R + v * W);
+        x->eps[v] = vec_load(s->eps + v * W);
     }
-    if (__builtin_expect(plain != 0, 0))
-        return true;
-#pragma omp simd
-    LANES
+}
+
+SGS_INLINE void NAME(store_vectors)(sgs_lanes *s, const NAME(lane_vectors) * x)
+{
+    EACH
     {
-        s->S[l] = S1[l];
-        s->R[l] = R1[l];
-        s->g[l] = g1[l];
+        vec_store(s->g + v * W, x->g[v]);
+        vec_store(s->h + v * W, x->h[v]);
+        vec_store(s->S + v * W, x->S[v]);
+        vec_store(s->R + v * W, x->R[v]);
+    }
+}
+
+/** From the drawn points' sum of u^2 to the next scales and sums. factor: of drawn active u. The lanes that must go the
+ *  plain way come back, as bits; nothing is changed then. */
+SGS_INLINE uint32_t NAME(advance)(NAME(lane_vectors) * x, const vec *drawn, vec *factor, bool left_out)
+{
+    vec S1[VECTORS], R1[VECTORS], base[VECTORS], c[VECTORS], ce[VECTORS];
+    vec_mask ok = vec_all_true();
+    EACH
+    {
+        const vec N = x->S[v] + x->R[v], D = x->g[v] * x->g[v] * drawn[v];
+        c[v] = 1.0 - x->eps[v] * (left_out ? x->S[v] - D : D);
+        ce[v] = c[v] + x->eps[v] * (2.0 - N);
+        ok = vec_at_least(vec_at_least(ok, c[v], SGS_FACTOR_MIN), ce[v], SGS_FACTOR_MIN);
+        const vec other = left_out ? c[v] : ce[v];
+        base[v] = left_out ? ce[v] : c[v];
+        factor[v] = other / base[v];
+        S1[v] = base[v] * base[v] * (x->S[v] - D) + other * other * D;
+        R1[v] = c[v] * c[v] * x->R[v];
+    }
+    if (__builtin_expect(mask_truths(ok) != all_truths, 0)) {
+        uint32_t plain = 0;
+        EACH
+        {
+            ok = vec_at_least(vec_at_least(vec_all_true(), c[v], SGS_FACTOR_MIN), ce[v], SGS_FACTOR_MIN);
+            plain |= (mask_truths(ok) ^ all_truths) << (v * W);
+        }
+        return plain;
+    }
+    EACH
+    {
+        x->S[v] = S1[v];
+        x->R[v] = R1[v];
+        x->g[v] = x->g[v] * base[v];
         if (left_out)
-            s->h[l] = h1[l];
+            x->h[v] = x->h[v] * c[v];
     }
-    return false;
+    return 0;
 }
 
-/** Some lane goes the plain way in this step: that lane by itself, the others as ever, with a factor of 1 for it. */
-static __attribute__((noinline, cold)) void NAME(advance_mixed)(sgs_lanes *s, const double *drawn, double *factor)
+/** A step in which the points of index[m][L] are drawn, all different. Lanes that must go the plain way come back, and
+ *  nothing is changed then. */
+SGS_INLINE uint32_t NAME(step_list)(NAME(lane_vectors) * x, sgs_lanes *s, const int32_t *restrict index, int32_t m,
+                                    bool linear, bool left_out)
 {
-    LANES
-    {
-        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l], N = S + R, D = g * g * drawn[l];
-        const double c = 1.0 - eps * (s->left_out ? S - D : D), ce = c + eps * (2.0 - N);
-        const double base = s->left_out ? ce : c, other = s->left_out ? c : ce;
-        factor[l] = 1.0;
-        if (!(c >= SGS_FACTOR_MIN) || !(ce >= SGS_FACTOR_MIN)) {
-            sgs_lane_plain_step(s, l);
-            continue;
-        }
-        factor[l] = other / base;
-        s->S[l] = base * base * (S - D) + other * other * D;
-        s->R[l] = c * c * R;
-        s->g[l] = g * base;
-        if (s->left_out)
-            s->h[l] = s->h[l] * c;
-    }
-}
-
-/** A step in which the points of index[m][L] are drawn, all different. */
-SGS_INLINE void NAME(step_list)(sgs_lanes *s, const int32_t *restrict index, int32_t m, bool linear, bool left_out)
-{
-    s->rows = index;
-    double drawn[L], factor[L];
+    vec drawn[VECTORS] = {{0}}, factor[VECTORS], only[VECTORS] = {{0}};
     double *restrict u = s->u, *restrict value = s->value;
-#pragma omp simd
-    LANES drawn[l] = 0.0;
-    for (int32_t k = 0; k < m; k++) {
-#pragma omp simd
-        LANES
+    for (int32_t k = 0; k < m; k++)
+        EACH
         {
-            const double x = u[index[k * L + l]];
-            const double y = linear || x > 0.0 ? x : 0.0;
-            value[k * L + l] = x;
-            drawn[l] += y * y;
+            const vec q = vec_gather(u, index + (int64_t)k * L + v * W);
+            const vec square = linear ? q * q : vec_square_if(vec_positive(q), q);
+            if (m == 1)
+                only[v] = q;
+            else
+                vec_store(value + (int64_t)k * L + v * W, q);
+            drawn[v] = m == 1 ? square : drawn[v] + square;
         }
-    }
-    if (__builtin_expect(NAME(advance)(s, drawn, factor, left_out), 0)) {
-        NAME(advance_mixed)(s, drawn, factor);
-        for (int32_t k = 0; k < m; k++) /* plain lanes have new u, with factor 1 */
-            LANES value[k * L + l] = u[index[k * L + l]];
-    }
-    for (int32_t k = 0; k < m; k++) {
-#pragma omp simd
-        LANES
+    const uint32_t plain = NAME(advance)(x, drawn, factor, left_out);
+    if (__builtin_expect(plain != 0, 0))
+        return plain;
+    index = vec_again(index);
+    for (int32_t k = m - 1; k >= 0; k--) /* the last gathered are nearest */
+        EACH
         {
-            const double x = value[k * L + l];
-            value[k * L + l] = linear || x > 0.0 ? x * factor[l] : x;
+            const vec q = m == 1 ? only[v] : vec_load(value + (int64_t)k * L + v * W), moved = q * factor[v];
+            vec_scatter(u, index + (int64_t)k * L + v * W, linear ? moved : vec_select(vec_positive(q), moved, q));
         }
-#pragma omp simd
-        LANES u[index[k * L + l]] = value[k * L + l];
+    return 0;
+}
+
+/** Bits of the points of a group that are in the batch and active. */
+SGS_INLINE vec_bits NAME(movers)(const sgs_lanes *s, int32_t group, int v)
+{
+    const int64_t at = (int64_t)group * L + v * W;
+    return vec_bits_load(s->bits + at) & vec_bits_load(s->active + at);
+}
+
+SGS_INLINE void NAME(sum_dense)(const sgs_lanes *s, vec *drawn)
+{
+    vec part[4][VECTORS] = {{{0}}};
+    for (int32_t first = 0; first < s->n; first += 64) {
+        const double *u = s->u + (int64_t)first * L;
+        const int points = s->n - first < 64 ? s->n - first : 64;
+        vec_bits in[VECTORS];
+        EACH in[v] = NAME(movers)(s, first / 64, v);
+        int i = 0;
+        for (; i + 4 <= points; i += 4)
+            for (int k = 0; k < 4; k++)
+                EACH part[k][v] += vec_square_if(vec_has_bit(in[v], i + k), vec_load(u + (i + k) * L + v * W));
+        for (; i < points; i++)
+            EACH part[i % 4][v] += vec_square_if(vec_has_bit(in[v], i), vec_load(u + i * L + v * W));
     }
+    EACH drawn[v] = (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]);
+}
+
+SGS_INLINE void NAME(move_dense)(sgs_lanes *s, const vec *factor)
+{
+    for (int32_t first = 0; first < s->n; first += 64) {
+        double *u = s->u + (int64_t)first * L;
+        const int points = s->n - first < 64 ? s->n - first : 64;
+        vec_bits in[VECTORS];
+        EACH in[v] = NAME(movers)(s, first / 64, v);
+        for (int i = 0; i < points; i++)
+            EACH
+            {
+                const vec q = vec_load(u + i * L + v * W);
+                vec_store(u + i * L + v * W, vec_select(vec_has_bit(in[v], i), q * factor[v], q));
+            }
+    }
+}
+
+/** A step whose batch is s->bits. Returns as step_list. */
+SGS_INLINE uint32_t NAME(step_dense)(NAME(lane_vectors) * x, sgs_lanes *s)
+{
+    vec drawn[VECTORS], factor[VECTORS];
+    NAME(sum_dense)(s, drawn);
+    const uint32_t plain = NAME(advance)(x, drawn, factor, false);
+    if (__builtin_expect(plain == 0, 1))
+        NAME(move_dense)(s, factor);
+    return plain;
 }
 
 /** Scales and sums of a step with repeats: S1, S2 as sums over u. unit: e / c. */
@@ -181,94 +240,6 @@ SGS_INLINE void NAME(step_repeats)(sgs_lanes *s, const int32_t *restrict index, 
     }
 }
 
-#if L >= W
-#define EACH for (int v = 0; v < L / W; v++)
-
-/** All ones where the point is in the batch and active. Without branches: the bits are random. */
-SGS_INLINE vec_mask NAME(in_batch)(const uint64_t *bits, int shift, vec x, bool linear)
-{
-    const vec zero = {0};
-    const vec_mask in = -(vec_mask)((vec_bits_load(bits) >> shift) & 1);
-    return linear ? in : in & (x > zero);
-}
-
-SGS_INLINE void NAME(sum_dense)(const sgs_lanes *s, double *drawn, bool linear)
-{
-    const int32_t n = s->n;
-    vec part[4][L / W] = {0};
-    int32_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++)
-            EACH
-            {
-                const vec x = vec_load(s->u + (int64_t)(i + k) * L + v * W);
-                const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, (i + k) % 64, x, linear);
-                const vec y = (vec)((vec_mask)x & in);
-                part[k][v] += y * y;
-            }
-    for (; i < n; i++)
-        EACH
-        {
-            const vec x = vec_load(s->u + (int64_t)i * L + v * W);
-            const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, i % 64, x, linear);
-            const vec y = (vec)((vec_mask)x & in);
-            part[i % 4][v] += y * y;
-        }
-    EACH vec_store(drawn + v * W, (part[0][v] + part[1][v]) + (part[2][v] + part[3][v]));
-}
-
-SGS_INLINE void NAME(move_dense)(sgs_lanes *s, const double *factor, bool linear)
-{
-    for (int32_t i = 0; i < s->n; i++)
-        EACH
-        {
-            double *row = s->u + (int64_t)i * L + v * W;
-            const vec x = vec_load(row);
-            const vec_mask in = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + v * W, i % 64, x, linear);
-            vec_store(row, vec_select(in, x * vec_load(factor + v * W), x));
-        }
-}
-
-#undef EACH
-#else
-SGS_INLINE bool NAME(in_batch)(const uint64_t *bits, int shift, double x, bool linear)
-{
-    return (bits[0] >> shift & 1) && (linear || x > 0.0);
-}
-
-SGS_INLINE void NAME(sum_dense)(const sgs_lanes *s, double *drawn, bool linear)
-{
-    double part[4][L] = {{0.0}};
-    for (int32_t i = 0; i < s->n; i++)
-        LANES
-        {
-            const double x = s->u[(int64_t)i * L + l];
-            const double y = NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + l, i % 64, x, linear) ? x : 0.0;
-            part[i % 4][l] += y * y;
-        }
-    LANES drawn[l] = (part[0][l] + part[1][l]) + (part[2][l] + part[3][l]);
-}
-
-SGS_INLINE void NAME(move_dense)(sgs_lanes *s, const double *factor, bool linear)
-{
-    for (int32_t i = 0; i < s->n; i++)
-        LANES
-        {
-            double *x = s->u + (int64_t)i * L + l;
-            *x *= NAME(in_batch)(s->bits + (int64_t)(i / 64) * L + l, i % 64, *x, linear) ? factor[l] : 1.0;
-        }
-}
-#endif
-
-SGS_INLINE void NAME(step_dense)(sgs_lanes *s, bool linear)
-{
-    double drawn[L], factor[L];
-    NAME(sum_dense)(s, drawn, linear);
-    if (__builtin_expect(NAME(advance)(s, drawn, factor, false), 0))
-        NAME(advance_mixed)(s, drawn, factor);
-    NAME(move_dense)(s, factor, linear);
-}
-
 /** Full batch: the scales alone move, and S and R are computed from them, so that nothing drifts. */
 SGS_INLINE bool NAME(step_full)(sgs_lanes *s)
 {
@@ -336,10 +307,59 @@ SGS_INLINE void NAME(step_end)(sgs_lanes *s)
         NAME(hold_range)(s);
 }
 
+/** Steps of lists that are drawn together, up to the next that holds the range. Scalars stay in registers. */
+SGS_INLINE int64_t NAME(run_list)(sgs_lanes *s, int64_t most, int32_t m, bool linear, bool left_out)
+{
+    NAME(lane_vectors) x;
+    const int32_t *row = NAME(rows_of_step)(s, m, s->draw);
+    const int64_t group = NAME(steps_of_fill)(s, m, s->draw), drawn = group - s->t[0] % group;
+    const int64_t held = 8 - s->t[0] % 8, there = drawn < held ? drawn : held, steps = there < most ? there : most;
+    NAME(load_vectors)(s, &x);
+    for (int64_t k = 0; k < steps; k++, row += (int64_t)m * L) {
+        uint32_t plain = NAME(step_list)(&x, s, row, m, linear, left_out);
+        if (__builtin_expect(plain != 0, 0)) {
+            sgs_lanes_aside aside;
+            NAME(store_vectors)(s, &x);
+            s->rows = row;
+            sgs_lanes_set_aside(s, plain, k, &aside);
+            NAME(load_vectors)(s, &x);
+            (void)NAME(step_list)(&x, s, row, m, linear, left_out);
+            NAME(store_vectors)(s, &x);
+            sgs_lanes_bring_back(s, &aside);
+            NAME(load_vectors)(s, &x);
+        }
+    }
+    NAME(store_vectors)(s, &x);
+    LANES s->t[l] += steps;
+    return steps;
+}
+
 SGS_INLINE void NAME(steps_list)(sgs_lanes *s, int64_t count, int32_t m, bool linear, bool left_out)
 {
+    for (int64_t done = 0; done < count;) {
+        done += NAME(run_list)(s, count - done, m, linear, left_out);
+        if (s->t[0] % 8 == 0)
+            NAME(hold_range)(s);
+    }
+}
+
+SGS_INLINE void NAME(steps_dense)(sgs_lanes *s, int64_t count)
+{
     for (int64_t done = 0; done < count; done++) {
-        NAME(step_list)(s, NAME(rows_of_step)(s, m, s->draw), m, linear, left_out);
+        NAME(lane_vectors) x;
+        NAME(fill_dense)(s);
+        NAME(load_vectors)(s, &x);
+        const uint32_t plain = NAME(step_dense)(&x, s);
+        if (__builtin_expect(plain != 0, 0)) {
+            sgs_lanes_aside aside;
+            sgs_lanes_set_aside(s, plain, 0, &aside);
+            NAME(load_vectors)(s, &x);
+            (void)NAME(step_dense)(&x, s);
+            NAME(store_vectors)(s, &x);
+            sgs_lanes_bring_back(s, &aside);
+        } else {
+            NAME(store_vectors)(s, &x);
+        }
         NAME(step_end)(s);
     }
 }
@@ -348,15 +368,6 @@ SGS_INLINE void NAME(steps_repeats)(sgs_lanes *s, int64_t count, bool linear)
 {
     for (int64_t done = 0; done < count; done++) {
         NAME(step_repeats)(s, NAME(rows_of_step)(s, s->m, SGS_DRAW_REPEATS), s->m, linear);
-        NAME(step_end)(s);
-    }
-}
-
-SGS_INLINE void NAME(steps_dense)(sgs_lanes *s, int64_t count, bool linear)
-{
-    for (int64_t done = 0; done < count; done++) {
-        NAME(fill_dense)(s);
-        NAME(step_dense)(s, linear);
         NAME(step_end)(s);
     }
 }
@@ -370,139 +381,6 @@ SGS_INLINE void NAME(steps_full)(sgs_lanes *s, int64_t count)
     }
 }
 
-#if L >= W
-#define VECTORS (L / W)
-#define EACH    for (int v = 0; v < VECTORS; v++)
-
-/** The scalars of all lanes, in registers. */
-typedef struct NAME(lane_vectors) {
-    vec g[VECTORS], h[VECTORS], S[VECTORS], R[VECTORS], eps[VECTORS];
-} NAME(lane_vectors);
-
-SGS_INLINE void NAME(load_vectors)(const sgs_lanes *s, NAME(lane_vectors) * x)
-{
-    EACH
-    {
-        x->g[v] = vec_load(s->g + v * W);
-        x->h[v] = vec_load(s->h + v * W);
-        x->S[v] = vec_load(s->S + v * W);
-        x->R[v] = vec_load(s->R + v * W);
-        x->eps[v] = vec_load(s->eps + v * W);
-    }
-}
-
-SGS_INLINE void NAME(store_vectors)(sgs_lanes *s, const NAME(lane_vectors) * x)
-{
-    EACH
-    {
-        vec_store(s->g + v * W, x->g[v]);
-        vec_store(s->h + v * W, x->h[v]);
-        vec_store(s->S + v * W, x->S[v]);
-        vec_store(s->R + v * W, x->R[v]);
-    }
-}
-
-/** A step of one drawn point a lane, all in registers; the same arithmetic as advance and step_list. False, and nothing
- *  changed, if some lane must go the plain way. */
-SGS_INLINE bool NAME(step_one)(NAME(lane_vectors) * x, double *u, const int32_t *row, bool linear, bool left_out)
-{
-    vec S1[VECTORS], R1[VECTORS], base[VECTORS], c[VECTORS], u1[VECTORS];
-    vec_mask ok = {0};
-    ok = ~ok;
-    EACH
-    {
-        const vec zero = {0}, q = vec_gather(u, row + v * W), y = linear ? q : vec_select(q > zero, q, zero);
-        const vec N = x->S[v] + x->R[v], D = x->g[v] * x->g[v] * (y * y);
-        c[v] = 1.0 - x->eps[v] * (left_out ? x->S[v] - D : D);
-        const vec ce = c[v] + x->eps[v] * (2.0 - N), other = left_out ? c[v] : ce;
-        base[v] = left_out ? ce : c[v];
-        ok &= (c[v] >= SGS_FACTOR_MIN) & (ce >= SGS_FACTOR_MIN);
-        S1[v] = base[v] * base[v] * (x->S[v] - D) + other * other * D;
-        R1[v] = c[v] * c[v] * x->R[v];
-        const vec moved = q * (other / base[v]);
-        u1[v] = linear ? moved : vec_select(q > zero, moved, q);
-    }
-    if (__builtin_expect(!mask_all(ok), 0))
-        return false;
-    EACH
-    {
-        vec_scatter(u, row + v * W, u1[v]);
-        x->S[v] = S1[v];
-        x->R[v] = R1[v];
-        x->g[v] = x->g[v] * base[v];
-        if (left_out)
-            x->h[v] = x->h[v] * c[v];
-    }
-    return true;
-}
-
-/** fill_sparse for one drawn point: the offsets of eight steps from one block a lane. */
-SGS_INLINE void NAME(fill_one)(sgs_lanes *s)
-{
-    const uint32_t range = (uint32_t)s->n, low = sgs_redraw_below(range);
-    uint64_t product[8][L], rejected = 0;
-#pragma omp simd
-    LANES
-    {
-        const threefry4x64_ctr_t r =
-            sgs_stream_block(s->key_hi[l], s->key_lo[l], SGS_PURPOSE_BATCH, (uint64_t)s->t[l] / 8, SGS_SUB_MAIN);
-        for (int w = 0; w < 4; w++) {
-            product[2 * w][l] = r.v[w] & 0xffffffff;
-            product[2 * w + 1][l] = r.v[w] >> 32;
-        }
-    }
-    for (int w = 0; w < 8; w++)
-        EACH
-        {
-            const vec_bits word = vec_bits_load(product[w] + v * W), p = vec_multiply32(word, (vec_bits){0} + range);
-            const vec_mask bad = (p & 0xffffffff) < (vec_bits){0} + low;
-            rejected |= !mask_none(bad);
-            vec_bits_store(product[w] + v * W, p >> 32);
-        }
-    for (int w = 0; w < 8; w++)
-#pragma omp simd
-        LANES s->index[w * L + l] = (int32_t)product[w][l] * L + l;
-    s->filled = rejected == 0;
-}
-
-SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
-{
-    NAME(lane_vectors) x;
-    NAME(load_vectors)(s, &x);
-    for (int64_t done = 0; done < count;) {
-        const int64_t left = 8 - s->t[0] % 8, steps = left < count - done ? left : count - done;
-        if (left == 8)
-            NAME(fill_one)(s);
-        const int32_t *row = s->filled ? s->index + (8 - left) * L : NAME(rows_of_step)(s, 1, SGS_DRAW_SPARSE);
-        for (int64_t k = 0; k < steps; k++, row += L) {
-            if (__builtin_expect(NAME(step_one)(&x, s->u, row, linear, left_out), 1)) {
-                LANES s->t[l]++;
-                continue;
-            }
-            NAME(store_vectors)(s, &x);
-            NAME(step_list)(s, row, 1, linear, left_out);
-            LANES s->t[l]++;
-            NAME(load_vectors)(s, &x);
-        }
-        done += steps;
-        if (s->t[0] % 8 == 0) {
-            NAME(store_vectors)(s, &x);
-            NAME(hold_range)(s);
-            NAME(load_vectors)(s, &x);
-        }
-    }
-    NAME(store_vectors)(s, &x);
-}
-
-#undef EACH
-#undef VECTORS
-#else
-SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool left_out)
-{
-    NAME(steps_list)(s, count, 1, linear, left_out);
-}
-#endif
-
 /* One function for each way of drawing, activation and side: gcc optimises each on its own far better than all in one.
  */
 #define STEPS(name, call)                                                                                              \
@@ -510,18 +388,17 @@ SGS_INLINE void NAME(steps_one)(sgs_lanes *s, int64_t count, bool linear, bool l
     {                                                                                                                  \
         call;                                                                                                          \
     }
-STEPS(linear_one_in, NAME(steps_one)(s, count, true, false))
-STEPS(linear_one_out, NAME(steps_one)(s, count, true, true))
+STEPS(linear_one_in, NAME(steps_list)(s, count, 1, true, false))
+STEPS(linear_one_out, NAME(steps_list)(s, count, 1, true, true))
 STEPS(linear_list_in, NAME(steps_list)(s, count, s->m, true, false))
 STEPS(linear_list_out, NAME(steps_list)(s, count, s->m, true, true))
-STEPS(linear_dense, NAME(steps_dense)(s, count, true))
 STEPS(linear_repeats, NAME(steps_repeats)(s, count, true))
-STEPS(relu_one_in, NAME(steps_one)(s, count, false, false))
-STEPS(relu_one_out, NAME(steps_one)(s, count, false, true))
+STEPS(relu_one_in, NAME(steps_list)(s, count, 1, false, false))
+STEPS(relu_one_out, NAME(steps_list)(s, count, 1, false, true))
 STEPS(relu_list_in, NAME(steps_list)(s, count, s->m, false, false))
 STEPS(relu_list_out, NAME(steps_list)(s, count, s->m, false, true))
-STEPS(relu_dense, NAME(steps_dense)(s, count, false))
 STEPS(relu_repeats, NAME(steps_repeats)(s, count, false))
+STEPS(dense, NAME(steps_dense)(s, count))
 STEPS(full, NAME(steps_full)(s, count))
 #undef STEPS
 
@@ -533,10 +410,10 @@ static void NAME(steps)(sgs_lanes *s, int64_t count)
     else if (s->draw == SGS_DRAW_REPEATS)
         linear ? NAME(linear_repeats)(s, count) : NAME(relu_repeats)(s, count);
     else if (s->draw == SGS_DRAW_DENSE)
-        linear ? NAME(linear_dense)(s, count) : NAME(relu_dense)(s, count);
-    else if (s->m == 1 && s->draw == SGS_DRAW_SPARSE && s->left_out)
+        NAME(dense)(s, count);
+    else if (s->m == 1 && s->left_out)
         linear ? NAME(linear_one_out)(s, count) : NAME(relu_one_out)(s, count);
-    else if (s->m == 1 && s->draw == SGS_DRAW_SPARSE)
+    else if (s->m == 1)
         linear ? NAME(linear_one_in)(s, count) : NAME(relu_one_in)(s, count);
     else if (s->left_out)
         linear ? NAME(linear_list_out)(s, count) : NAME(relu_list_out)(s, count);

@@ -16,7 +16,7 @@ static void *allocate(size_t count, size_t size, bool *ok)
     return memory;
 }
 
-/** Rows of words that one fill needs, and rows of indices. */
+/** Rows of words that one fill needs, even, and rows of indices. */
 static void fill_rows(const sgs_lanes *s, size_t *words, size_t *indices)
 {
     const size_t m = (size_t)s->m, packed = m <= SGS_PACKED_MAX ? 8 * m : (m + 7) / 8 * 8;
@@ -74,11 +74,13 @@ sgs_status sgs_lanes_create(const sgs_run *shape, const sgs_kernel *kernel, sgs_
     size_t words, indices;
     fill_rows(s, &words, &indices);
     s->u = allocate(n * width, sizeof *s->u, &ok);
-    s->word = allocate(words * width, sizeof *s->word, &ok);
+    s->pair = allocate(words / 2 * width, sizeof *s->pair, &ok);
     s->index = allocate(indices * width, sizeof *s->index, &ok);
     s->value = allocate((size_t)s->m * width, sizeof *s->value, &ok);
     s->count = allocate(s->draw == SGS_DRAW_REPEATS ? n * width : 0, sizeof *s->count, &ok);
     s->bits = allocate((size_t)s->dense.groups * width, sizeof *s->bits, &ok);
+    s->active = allocate((size_t)s->dense.groups * width, sizeof *s->active, &ok);
+    s->mark = allocate(s->draw == SGS_DRAW_SPARSE && s->m > SGS_PACKED_MAX ? n * width : 0, sizeof *s->mark, &ok);
     s->scratch = allocate(n, sizeof *s->scratch, &ok);
     s->point = allocate(n, sizeof *s->point, &ok);
     if (!ok) {
@@ -96,11 +98,13 @@ void sgs_lanes_destroy(sgs_lanes *s)
     if (!s)
         return;
     free(s->u);
-    free(s->word);
+    free(s->pair);
     free(s->index);
     free(s->value);
     free(s->count);
     free(s->bits);
+    free(s->active);
+    free(s->mark);
     free(s->scratch);
     free(s->point);
     free(s);
@@ -119,6 +123,16 @@ void sgs_lane_clear(sgs_lanes *s, int l)
     s->diverged_at[l] = -1;
     for (int32_t i = 0; i < s->n; i++)
         *coordinate(s, i, l) = 0.0;
+}
+
+void sgs_lane_note_active(sgs_lanes *s, int l)
+{
+    const size_t width = (size_t)s->lanes, lane = (size_t)l;
+    for (int32_t g = 0; g < s->dense.groups; g++)
+        s->active[(size_t)g * width + lane] = 0;
+    for (int32_t i = 0; s->dense.groups > 0 && i < s->n; i++)
+        if (sgs_is_active(s->activation, *coordinate(s, i, l)))
+            s->active[(size_t)(i / 64) * width + lane] |= 1ull << (i % 64);
 }
 
 /** Sums over u as it stands, and S and R from them. */
@@ -156,6 +170,7 @@ static void place(sgs_lanes *s, int l, const double *a, double outside)
         *coordinate(s, i, l) = held(a[i]);
     s->outside[l] = held(outside);
     s->g[l] = s->h[l] = 1.0;
+    sgs_lane_note_active(s, l);
     refresh(s, l);
 }
 
@@ -227,5 +242,37 @@ void sgs_lane_plain_step(sgs_lanes *s, int l)
     if (!(s->S[l] + s->R[l] <= SGS_NORM2_DIVERGED)) {
         sgs_lane_clear(s, l);
         s->diverged_at[l] = t + 1;
+    }
+}
+
+void sgs_lanes_set_aside(sgs_lanes *s, uint32_t lanes, int64_t ahead, sgs_lanes_aside *aside)
+{
+    aside->lanes = lanes;
+    for (int l = 0; l < s->lanes; l++) {
+        if ((lanes >> l & 1) == 0)
+            continue;
+        s->t[l] += ahead;
+        sgs_lane_plain_step(s, l);
+        s->t[l] -= ahead;
+        aside->g[l] = s->g[l];
+        aside->h[l] = s->h[l];
+        aside->S[l] = s->S[l];
+        aside->R[l] = s->R[l];
+        aside->eps[l] = s->eps[l];
+        s->g[l] = s->h[l] = 1.0;
+        s->S[l] = s->R[l] = s->eps[l] = 0.0; /* c = ce = 1, factor 1 */
+    }
+}
+
+void sgs_lanes_bring_back(sgs_lanes *s, const sgs_lanes_aside *aside)
+{
+    for (int l = 0; l < s->lanes; l++) {
+        if ((aside->lanes >> l & 1) == 0)
+            continue;
+        s->g[l] = aside->g[l];
+        s->h[l] = aside->h[l];
+        s->S[l] = aside->S[l];
+        s->R[l] = aside->R[l];
+        s->eps[l] = aside->eps[l];
     }
 }

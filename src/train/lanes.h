@@ -65,12 +65,15 @@ typedef struct sgs_lanes {
     int32_t *index;                     /* [drawn points of a fill][lanes], offsets i * lanes + l into u */
     const int32_t *rows;                /* [m][lanes], those of the present step; not for SGS_DRAW_DENSE */
     int32_t *count;                     /* [n][lanes], how often a point was drawn; all 0 between steps */
-    uint32_t *word;                     /* [words of a fill][lanes] */
-    uint64_t *bits;                     /* [groups][lanes] */
-    double *value;                      /* [m][lanes] */
-    uint64_t *scratch;                  /* [n] */
-    double *point;                      /* [n] */
-    bool filled;                        /* index or bits hold the current group of steps */
+    uint64_t *pair;                     /* [pairs of words of a fill][lanes], the first word low */
+    uint64_t *bits;                     /* [groups][lanes], the batch of the present step; SGS_DRAW_DENSE only */
+    uint64_t *active;                   /* [groups][lanes], which points are active; SGS_DRAW_DENSE only */
+    uint8_t *mark;                      /* [n][lanes], points of the present subset are `marked`; for long lists */
+    uint8_t marked;
+    double *value;     /* [m][lanes] */
+    uint64_t *scratch; /* [n] */
+    double *point;     /* [n] */
+    bool filled;       /* index or bits hold the current group of steps */
 } sgs_lanes;
 
 /** A kernel: one instruction set, one number of lanes. */
@@ -93,6 +96,9 @@ void sgs_lane_key(sgs_lanes *s, int l, const sgs_run *run);
 /** Put a run at step t and point (a, outside) into lane l. */
 void sgs_lane_load(sgs_lanes *s, int l, const sgs_run *run, sgs_point at, int64_t t);
 
+/** The u of lane l were set: note which are active, which no fast step changes. */
+void sgs_lane_note_active(sgs_lanes *s, int l);
+
 /** Plain coordinates of lane l into a[n] and outside. */
 void sgs_lane_read(const sgs_lanes *s, int l, double *a, double *outside);
 
@@ -101,6 +107,15 @@ void sgs_lane_fold(sgs_lanes *s, int l);
 
 /** The present step in lane l, the plain way: O(n). Marks the lane diverged if it is. */
 void sgs_lane_plain_step(sgs_lanes *s, int l);
+
+/** Lanes that go the plain way in a step: it is taken here for them alone, at `ahead` steps beyond s->t. Until
+ *  sgs_lanes_bring_back a step by the fast way leaves them as they are. lanes: bit l for lane l. */
+typedef struct sgs_lanes_aside {
+    uint32_t lanes;
+    double g[SGS_LANES_MAX], h[SGS_LANES_MAX], S[SGS_LANES_MAX], R[SGS_LANES_MAX], eps[SGS_LANES_MAX];
+} sgs_lanes_aside;
+void sgs_lanes_set_aside(sgs_lanes *s, uint32_t lanes, int64_t ahead, sgs_lanes_aside *aside);
+void sgs_lanes_bring_back(sgs_lanes *s, const sgs_lanes_aside *aside);
 
 /** The chosen kernel of this machine with at least `lanes` lanes, or the widest.
  *  @return SGS_OK; SGS_EINVAL: SGDSWEEP_ISA is unknown or not available here */

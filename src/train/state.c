@@ -108,6 +108,7 @@ bool sgs_state_unpack(sgs_trainer *tr, int l, const sgs_job *job)
     const unsigned char *u = (const unsigned char *)job->state + sizeof head;
     for (int32_t i = 0; i < s->n; i++)
         memcpy(&s->u[(size_t)i * (size_t)s->lanes + (size_t)l], u + (size_t)i * sizeof(double), sizeof(double));
+    sgs_lane_note_active(s, l);
     sgs_lane_key(s, l, &job->run);
     s->t[l] = head.t;
     s->g[l] = head.g;
