@@ -147,11 +147,11 @@ seed: {first: 1, count: 6}
 class LongScene(SweepScene):
     """Sweeps of long runs, which take some seconds and are disturbed."""
 
-    def long(self, name="grid.yaml", seconds=1.5, more=""):
-        """A grid that takes so long on one core of this machine now, by `plan`; twice that where lanes stay empty."""
+    def long(self, name="grid.yaml", seconds=4, more=""):
+        """A grid that takes so long on one rank of this machine now, by `plan`."""
         eps = 0.01
-        plan = self.program(0, "plan", self.grid(LONG % (64, eps), "measured.yaml"), "--json").stdout
-        eps *= math.sqrt(json.loads(plan)["core_seconds"] / seconds)  # time goes like 1 / eps^2
+        plan = self.program(0, "plan", self.grid(LONG % (64, eps), "measured.yaml"), "--ranks", "1", "--json").stdout
+        eps *= math.sqrt(json.loads(plan)["makespan_seconds"] / seconds)  # time goes like 1 / eps^2
         return self.grid(LONG % (64, eps) + more, name)
 
     def life(self, ranks, grid, file, *options, seconds=None, code=75, **more):

@@ -139,8 +139,8 @@ static void one_of_many_takes_over(void **state)
         sgs_lock *lock = NULL;
         char words[SGS_ERROR_TEXT_BYTES];
         sgs_status status = sgs_lock_take_timed(scene_path, &times, &lock, words, NULL);
-        char answer = status == SGS_OK ? 'y' : status == SGS_EEXIST ? 'n' : '?';
-        if (write(ends[1], &answer, 1) == 1)
+        const char *answer = status == SGS_OK ? "y" : status == SGS_EEXIST ? "n" : "?";
+        if (write(ends[1], answer, 1) == 1)
             sleep(60); /* holding it, if it has it */
         _exit(1);
     }
