@@ -86,7 +86,7 @@ declare -A below=(
 libraries=(
     '<mpi\.h>|fleet store cli'
     '<hdf5(_hl)?\.h>|store'
-    '<gsl/|model train decide'
+    '<gsl/|model train decide sched'
     '<libfyaml\.h>|grid'
     '<jansson\.h>|store fleet cli'
     '<Random123/|model train'

@@ -7,6 +7,8 @@
  * sgs_share. */
 #include "events.h"
 #include "sched_private.h"
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -53,7 +55,7 @@ struct world {
     int dry;
     bool share_due; /* a SHARE event is to come */
     double now_s, master_free_s;
-    uint64_t random;
+    gsl_rng *random;
     sgs_simulation sum;
 };
 
@@ -62,20 +64,12 @@ static bool is_master(const struct world *world, int who)
     return who == 0 && !world->fleet->dedicated;
 }
 
-/* A number in (0, 1): SplitMix64. */
-static double random_share(struct world *world)
-{
-    uint64_t z = (world->random += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    z ^= z >> 31;
-    return ((double)(z >> 11) + 0.5) / 9007199254740992.0;
-}
-
 static bool plan_failure(struct world *world)
 {
-    double gap_s = -log(random_share(world)) * world->fleet->failure_gap_s / world->trainer_count;
-    return world->fleet->failure_gap_s <= 0 || events_add(&world->events, world->now_s + gap_s, FAILURE, 0);
+    if (world->fleet->failure_gap_s <= 0)
+        return true;
+    double gap_s = gsl_ran_exponential(world->random, world->fleet->failure_gap_s / world->trainer_count);
+    return events_add(&world->events, world->now_s + gap_s, FAILURE, 0);
 }
 
 /* Seconds of so many runs of one second each. */
@@ -409,7 +403,7 @@ sgs_fleet sgs_fleet_default(int ranks)
 sgs_status sgs_sched_simulate(sgs_sched *sched, const sgs_fleet *fleet, sgs_simulation *sum, sgs_error *err)
 {
     int64_t strip_first = 0;
-    struct world world = {.sched = sched, .fleet = fleet, .random = fleet->seed};
+    struct world world = {.sched = sched, .fleet = fleet};
     double total_s = sgs_sched_progress_now(sched).total_s;
 
     world.trainer_count = fleet->ranks - (fleet->dedicated ? 1 : 0);
@@ -419,9 +413,16 @@ sgs_status sgs_sched_simulate(sgs_sched *sched, const sgs_fleet *fleet, sgs_simu
     sgs_grid_strip(sched_grid(sched), 0, &strip_first, &world.strip_runs);
     for (int who = 0; world.trainers && who < world.trainer_count; who++)
         world.trainers[who].strip = -1;
-    bool good = world.trainers && sgs_share_create(world.trainer_count, 0, &world.share, NULL) == SGS_OK;
+    gsl_error_handler_t *handler = gsl_set_error_handler_off();
+    world.random = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_set_error_handler(handler);
+    bool good =
+        world.trainers && world.random && sgs_share_create(world.trainer_count, 0, &world.share, NULL) == SGS_OK;
+    if (world.random)
+        gsl_rng_set(world.random, fleet->seed);
     good = good && play(&world);
     free(world.trainers);
+    gsl_rng_free(world.random);
     sgs_share_destroy(world.share);
     free(world.events.at);
     if (!good)

@@ -7,8 +7,7 @@
 /* How the kernel draws, as far as speed is concerned (src/model/batch.h, src/train/lanes.h). */
 enum kind { KIND_FULL, KIND_SPARSE, KIND_DENSE, KIND_REPEATS, KIND_SHUFFLED, KIND_WINDOW };
 
-static const int32_t NEAR_POINTS = 512;  /* 32 lanes up to here */
-static const int32_t FAR_POINTS = 16384; /* 4 lanes from here on, but for full batches */
+static const int32_t FAR_POINTS = 16384; /* coordinates of 8 lanes do not fit in the second cache from here on */
 static const double FAR_AWAY = 3;        /* natural logarithm of a distance at which a measured shape says little */
 
 static enum kind kind_of(const sgs_run *run)
@@ -36,29 +35,36 @@ static double touched(const sgs_run *run, enum kind kind)
     return fmin(run->b, run->n - run->b);
 }
 
+/* Whole steps touch so few points that the cache does not matter. */
+static bool touches_few(const sgs_run *run, enum kind kind)
+{
+    return kind == KIND_FULL || (kind == KIND_REPEATS ? run->b : fmin(run->b, run->n - run->b)) <= 4;
+}
+
 /* Nanoseconds of a step of one run where all lanes are busy, on the machine that the fits were made on. */
 static double reference_ns(const sgs_run *run)
 {
     enum kind kind = kind_of(run);
     double n = run->n;
     double m = touched(run, kind);
-    bool is_near = run->n <= NEAR_POINTS;
+    double decades = fmax(log10(n / 100), 0);
+    bool is_small = run->n <= 128;
     bool is_far = run->n > FAR_POINTS;
 
     switch (kind) {
-    case KIND_SPARSE: /* looking for points that were drawn before takes m^2 */
-        return is_far ? m * (9 + 0.035 * m) : 0.3 + m * (run->n < 200 ? 1.9 : 2.4 + 0.0002 * n + 0.018 * m);
+    case KIND_SPARSE: /* more than 32 points are told apart by marks */
+        return 0.3 + m * (1.4 + (touches_few(run, kind) && !is_far ? 0.3 : 0.75) * decades + (m > 32 ? 1.3 : 0));
     case KIND_DENSE:
-        return is_far ? 7 * n : n * (0.5 + 4 / sqrt(n));
+        return is_far ? 0.72 * n : n * (0.4 + 1.5 / sqrt(n));
     case KIND_REPEATS:
-        return m * (is_far ? 14 : 8.7 + 0.3 * log10(n));
+        return m * (is_far ? 14 : 7.3 + 2.2 * decades);
     case KIND_SHUFFLED:
-        return 1.2 + m * (is_far ? 6 : run->n < 200 ? 2.45 : 3.3 + 0.0003 * n);
+        return is_far ? 6.5 * m : 1.2 + m * (is_small ? 2.75 : 3.3);
     case KIND_WINDOW:
-        return is_far ? 6 + 2.7 * m : is_near ? 1.6 + 0.95 * m : 2.4 + 1.18 * m;
+        return is_small ? 1.6 + 0.7 * m : 2 + 1.35 * m;
     case KIND_FULL:
     default:
-        return is_near ? 0.6 : 0.9;
+        return run->n <= 512 ? 0.86 : 1.45;
     }
 }
 
@@ -112,30 +118,31 @@ double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_s
     return speed->run_s + speed->point_s * run->n + sgs_predict_step_seconds(run, speed) * steps;
 }
 
-/* Widths that the kernel comes in. */
-static const int widths[] = {1, 4, 8, 16, 32};
+/* Widths that the kernel comes in, where a vector holds 8 lanes. */
+static const int widths[] = {8, 16, 32};
 enum { WIDTHS = sizeof widths / sizeof widths[0], WIDE_FROM_RUNS = 128 };
 
-/* What a step of a trainer of each width costs, in steps of a run among 32 (far: among 4): measured on the machine of
- * the fits. A vector holds 8 lanes there: fewer cost as much, or more. */
+/* What a step of a trainer of each width costs, in steps of a run among 32: measured on the machine of the fits. */
 static const double width_cost[][WIDTHS] = {
-    [KIND_FULL] = {17, 19, 21, 24, 32}, [KIND_SPARSE] = {9, 12, 9.5, 16, 32}, [KIND_DENSE] = {16, 28, 12, 18, 32},
-    [KIND_REPEATS] = {3, 5, 8, 16, 32}, [KIND_SHUFFLED] = {7, 8, 10, 17, 32}, [KIND_WINDOW] = {6, 10, 15.5, 21, 32}};
-static const double far_alone[] = {[KIND_SPARSE] = 2.5, [KIND_DENSE] = 2,    [KIND_REPEATS] = 3,
-                                   [KIND_SHUFFLED] = 3, [KIND_WINDOW] = 3.5, [KIND_FULL] = 3};
+    [KIND_FULL] = {24, 27, 32},   [KIND_SPARSE] = {11, 18, 32},      [KIND_DENSE] = {9.2, 17, 32},
+    [KIND_REPEATS] = {8, 16, 32}, [KIND_SHUFFLED] = {8.5, 15.5, 32}, [KIND_WINDOW] = {21, 22, 32}};
 
-static int most_lanes(const sgs_run *run)
+/* Most lanes of a trainer for so many runs (src/train/trainer.c). */
+static int most_lanes(const sgs_run *run, int64_t runs)
 {
-    return run->n <= NEAR_POINTS ? 32 : run->n <= FAR_POINTS || shape_is_full(run) ? 16 : 4;
+    enum kind kind = kind_of(run);
+    bool few = touches_few(run, kind);
+    int32_t wide = few ? 512 : kind == KIND_REPEATS ? 0 : 128;
+    int32_t near = kind == KIND_FULL ? 1 << 20 : few ? 1 << 14 : 512;
+
+    return run->n > near ? 8 : run->n <= wide && runs >= WIDE_FROM_RUNS ? 32 : 16;
 }
 
 int sgs_predict_lanes(const sgs_run *run, int64_t runs)
 {
-    int most = most_lanes(run);
+    int most = most_lanes(run, runs);
     int at = 0;
 
-    if (most == 32 && runs < WIDE_FROM_RUNS)
-        most = 16;
     while (widths[at] < most && widths[at] < runs)
         at++;
     return widths[at];
@@ -145,7 +152,7 @@ int sgs_predict_lanes(const sgs_run *run, int64_t runs)
 static double step_cost(const sgs_run *run, int lanes)
 {
     const double *cost = width_cost[kind_of(run)];
-    int most = most_lanes(run);
+    int most = most_lanes(run, WIDE_FROM_RUNS);
     int at = 0;
     int last = 0;
 
@@ -153,8 +160,6 @@ static double step_cost(const sgs_run *run, int lanes)
         at++;
     while (widths[last] < most)
         last++;
-    if (most == 4)
-        return lanes == 1 ? far_alone[kind_of(run)] : lanes;
     return cost[at] / cost[last] * most;
 }
 

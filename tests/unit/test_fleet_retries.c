@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "../../src/fleet/retries.h"
-#include "test_sched_chance.h"
+#include "../chance.h"
 #include <stdlib.h>
 
 enum { RUNS = 200, RANKS_MAX = 6, EVENTS = 30000 };
@@ -200,7 +200,7 @@ static void sweep_with(int trainers, int bad)
     for (int rank = 0; rank < bad; rank++)
         fleet.bad[rank] = true;
     for (int event = 0; fleet.done + fleet.given_up < RUNS; event++) {
-        int rank = chance(trainers);
+        int rank = (int)chance(trainers);
         assert_in_range(event, 0, EVENTS); /* nothing waits for ever */
         if (fleet.hand[rank].count == 0)
             ask(&fleet, rank);
@@ -216,7 +216,6 @@ static void sweep_with(int trainers, int bad)
 static void follows_what_happened(void **state)
 {
     (void)state;
-    chance_begin();
     for (int trainers = 1; trainers <= RANKS_MAX; trainers++)
         for (int bad = 0; bad <= trainers; bad++)
             for (int trial = 0; trial < 5; trial++)
@@ -230,5 +229,5 @@ int main(void)
         cmocka_unit_test(another_writer_tries),  cmocka_unit_test(parts_count_by_themselves),
         cmocka_unit_test(follows_what_happened),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

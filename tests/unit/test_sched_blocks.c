@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "../../src/sched/blocks.h"
-#include "test_sched_chance.h"
+#include "../chance.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,10 +56,9 @@ static void follows_flags(void **state)
     struct blocks blocks = {0};
     (void)state;
 
-    chance_begin();
     for (int event = 0; event < EVENTS; event++) {
-        int first = chance(RUNS);
-        int count = 1 + chance(12);
+        int first = (int)chance(RUNS);
+        int count = 1 + (int)chance(12);
         bool is_free = first + count <= RUNS;
         bool is_member = first + count <= RUNS && label[first] != 0;
         for (int run = first; run < first + count && run < RUNS; run++) {
@@ -89,5 +88,5 @@ static void follows_flags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(removes_parts), cmocka_unit_test(follows_flags)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

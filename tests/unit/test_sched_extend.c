@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "../chance.h"
 #include "sgdsweep/sched.h"
-#include "test_sched_chance.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +111,6 @@ static void any_order_of_events(void **state)
 {
     static struct scene scene;
     (void)state;
-    chance_begin();
     for (int round = 0; round < 200; round++) {
         begin(&scene);
         for (sgs_sched_progress now = sgs_sched_progress_now(scene.sched); now.done < now.total;
@@ -159,5 +158,5 @@ int main(void)
         cmocka_unit_test(any_order_of_events),
         cmocka_unit_test(refuses_what_is_no_extension),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }

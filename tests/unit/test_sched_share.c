@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "../chance.h"
 #include "sgdsweep/sched.h"
-#include "test_sched_chance.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,7 +323,7 @@ static int64_t play(bool stops)
     for (int i = 0; i < RUNS; i++)
         world.owner[i] = WAITING;
     while (world.done < RUNS) {
-        int who = chance(TRAINERS);
+        int who = (int)chance(TRAINERS);
         world.now_s += 0.001 * chance(30);
         if (count_of(&world, WAITING) > 0) /* a failed run, or the start: those who wait hear of it */
             for (int other = 0; other < TRAINERS; other++)
@@ -354,7 +354,6 @@ static int64_t play(bool stops)
 static void random_orders_lose_nothing(void **state)
 {
     (void)state;
-    chance_begin();
     int64_t moves = 0;
     for (int round = 0; round < 300; round++)
         moves += play(round % 2 == 1);
@@ -369,5 +368,5 @@ int main(void)
         cmocka_unit_test(the_master_is_not_swamped),       cmocka_unit_test(parts_gain),
         cmocka_unit_test(few_runs_go_on_with_fewer_lanes), cmocka_unit_test(random_orders_lose_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, chance_begin, chance_end);
 }
