@@ -62,12 +62,15 @@ bool crew_is_machine(sgs_status status)
     return status == SGS_EIO || status == SGS_ENOMEM;
 }
 
-static void tell_broken(struct crew *crew, sgs_block block, sgs_status status, const sgs_error *text)
+/* follows: it broke by the same failure as the one before. */
+static void tell_broken(struct crew *crew, sgs_block block, bool follows, sgs_status status, const sgs_error *text)
 {
-    const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block};
+    const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block, .follows = follows};
 
-    crew->rest_until_s = clock_now_s() + fmin(ldexp(REST_S, crew->broken), REST_MAX_S);
-    crew->broken += crew->broken < 30;
+    if (!follows) {
+        crew->rest_until_s = clock_now_s() + fmin(ldexp(REST_S, crew->broken), REST_MAX_S);
+        crew->broken += crew->broken < 30;
+    }
     crew_tell(crew, &report, text);
 }
 
@@ -75,7 +78,7 @@ void crew_give_back(struct crew *crew, struct task *task, int64_t at, int64_t co
                     const sgs_error *text)
 {
     task_let_go(task, at, count);
-    tell_broken(crew, (sgs_block){task->block.first + at, count}, status, text);
+    tell_broken(crew, (sgs_block){task->block.first + at, count}, false, status, text);
 }
 
 sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs_error *err)
@@ -89,7 +92,7 @@ sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs
         return sgs_fail(err, SGS_EFAIL, "a block came that was not asked for");
     sgs_status status = task_init(task, &crew->shape, block, &text);
     if (status != SGS_OK) {
-        tell_broken(crew, block, status, &text);
+        tell_broken(crew, block, false, status, &text);
         return SGS_OK;
     }
     sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
@@ -127,6 +130,7 @@ static sgs_status unpack(struct crew *crew, const struct bundle *bundle, struct 
         if (status == SGS_OK)
             status = task_hold(task, &saved, err);
         task->runs[place].since_s = now_s - from->age_s;
+        crew_mind(crew, task->runs[place].since_s);
     }
     if (status != SGS_OK)
         task_clear(task);
@@ -155,8 +159,8 @@ void crew_push_bundle(struct crew *crew, const struct bundle *bundle)
                                             : sgs_fail(&text, SGS_EFAIL, "runs came that were not asked for");
 
     crew->count += status == SGS_OK;
-    while (status != SGS_OK && next_stretch(bundle, &at, &stretch)) /* they start over */
-        tell_broken(crew, stretch, status, &text);
+    for (bool follows = false; status != SGS_OK && next_stretch(bundle, &at, &stretch); follows = true)
+        tell_broken(crew, stretch, follows, status, &text); /* they start over */
 }
 
 void crew_keep(struct crew *crew, const struct bundle *bundle)

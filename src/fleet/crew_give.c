@@ -230,8 +230,10 @@ static bool give_part(struct crew *crew, struct task *task, int64_t *places, int
     if (!bundle)
         return false;
     const double before_s = left_s(crew, task);
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+        crew->gave_saved |= task->runs[places[i]].saved;
         task_let_go(task, places[i], 1);
+    }
     bundle->left_s = fmax(before_s - left_s(crew, task), 0);
     gift->bundles[gift->count++] = bundle;
     return true;

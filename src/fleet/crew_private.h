@@ -26,6 +26,7 @@ struct crew {
     int64_t strip_steps;
     double save_due_s;   /* INFINITY: nothing in hand could be old enough */
     bool file_there;     /* this rank has a state file */
+    bool gave_saved;     /* runs in it were handed over, and may not be saved there yet */
     void *restored;      /* the record that the last job's state is borrowed from */
     int64_t fed;         /* the run that the trainer was given last */
     double rest_until_s; /* no new block before, after one broke */

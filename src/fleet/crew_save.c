@@ -230,7 +230,7 @@ void crew_save_all(struct crew *crew)
 
     if (any_wanted(&saving)) {
         save(&saving);
-    } else if (crew->file_there && outlet_settle(crew->setup.outlet, &saving.why) == SGS_OK) {
+    } else if (crew->file_there && !crew->gave_saved && outlet_settle(crew->setup.outlet, &saving.why) == SGS_OK) {
         (void)sgs_state_remove(crew->setup.states->path, crew->setup.name, NULL); /* all its runs are done */
         crew->file_there = false;
     }

@@ -130,7 +130,9 @@ bool handover_answer(struct master *master, int rank)
 
 void handover_dry(struct master *master, int rank)
 {
-    if (master->ending == 0 && master->idle[rank]) /* else an answer is on its way */
+    if (master->ending != 0 || !master->idle[rank]) /* an answer is on its way */
+        return;
+    if (!handover_answer(master, rank)) /* a stray may have come since it asked */
         sgs_share_dry(master->share, rank);
 }
 
@@ -157,7 +159,7 @@ void handover_ask(struct master *master)
     int takers = 0;
 
     sweep_posted(master, false);
-    if (master->crew && !crew_busy(master->crew) && !master->own_dry) {
+    if (master->crew && !crew_busy(master->crew) && crew_wants(master->crew, 0) && !master->own_dry) {
         master->own_dry = true;
         sgs_share_dry(master->share, 0);
     }
@@ -176,8 +178,10 @@ void handover_ask(struct master *master)
 void handover_take(struct master *master, int rank, const struct report *report)
 {
     sgs_share_answer(master->share, rank, clock_now_s(), (int)report->block.count, report->seconds);
+    master->taking = rank;
     for (int64_t i = 0; i < report->block.count; i++)
         hand_on(master, rank, bundle_receive(master->sweep->comm, rank));
+    master->taking = 0;
     if (master->ending == ORDER_DROP)
         handover_drop(master, rank);
 }
@@ -202,7 +206,7 @@ void handover_drop(struct master *master, int rank)
 {
     const struct order drop = {.kind = ORDER_DROP};
 
-    if (sgs_share_is_asked(master->share, rank))
+    if (sgs_share_is_asked(master->share, rank) || master->taking == rank) /* said behind its last bundle */
         return;
     for (struct bundle *bundle; (bundle = take_stray(master, rank)) != NULL;)
         post(master, rank, ORDER_KEEP, bundle);

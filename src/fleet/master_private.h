@@ -38,6 +38,7 @@ struct master {
     struct posted *posted;
     int posted_count, posted_room;
     bool own_dry;      /* the master's crew waits */
+    int taking;        /* the rank whose bundles are being received; 0: none */
     sgs_status status; /* the first failure */
     sgs_error *err;
 };

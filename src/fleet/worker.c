@@ -62,9 +62,9 @@ static void take_bundle(struct worker *worker, int32_t kind)
 
     if (kind == ORDER_BUNDLE)
         worker->asked = false;
-    if (worker->crew && kind == ORDER_KEEP)
+    if (worker->crew && (kind == ORDER_KEEP || worker->status != SGS_OK))
         crew_keep(worker->crew, bundle);
-    else if (worker->crew && worker->status == SGS_OK)
+    else if (worker->crew)
         crew_push_bundle(worker->crew, bundle);
     free(bundle);
 }

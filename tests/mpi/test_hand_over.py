@@ -44,10 +44,10 @@ class HandOverTest(LongScene):
         self.always = ("--hand-over", "always", "--speed", self.path("speed.json"))
 
     def last_is_long(self, seconds, more=""):
-        """A grid of so many seconds on one core of this machine now, by `plan`, if all lanes were busy."""
+        """A grid that takes so long on one rank of this machine now, by `plan`."""
         eps = 0.01
-        plan = self.program(0, "plan", self.grid(GRID % (eps, SEEDS), "measured.yaml"), "--json").stdout
-        eps *= math.sqrt(json.loads(plan)["core_seconds"] / seconds)  # time goes like 1 / eps^2
+        plan = self.program(0, "plan", self.grid(GRID % (eps, SEEDS), "measured.yaml"), "--ranks", "1", "--json").stdout
+        eps *= math.sqrt(json.loads(plan)["makespan_seconds"] / seconds)  # time goes like 1 / eps^2
         return self.grid(GRID % (eps, SEEDS) + more)
 
     def handed_over(self, file):
@@ -67,7 +67,7 @@ class HandOverTest(LongScene):
         self.assertEqual(self.states(file), [])
 
     def test_same_bytes(self):
-        grid = self.last_is_long(0.2, RECORDS)
+        grid = self.last_is_long(0.4, RECORDS)
         expected = self.whole(grid)
         for ranks, master in ((2, "shared"), (3, "shared"), (3, "dedicated"), (5, "dedicated")):
             file = f"{ranks}-{master}.h5"
@@ -86,20 +86,20 @@ class HandOverTest(LongScene):
         """Looks of a rule on the seeds are complete in whatever rank their runs end."""
         grid = self.grid(UNTIL)
         self.sweep(grid, "whole.h5")
-        for ranks in (2, 4):
-            self.sweep(grid, f"{ranks}.h5", ranks, options=self.always)
+        for ranks, master in ((2, "shared"), (4, "shared"), (3, "dedicated")):
+            self.sweep(grid, f"{ranks}.h5", ranks, options=(*self.always, "--master", master))
             self.assert_same_file(f"{ranks}.h5", "whole.h5")
 
     def test_many_lives(self):
         """Stopped again and again, wherever runs are: not one step is lost or done twice."""
         print(f"SGDSWEEP_TEST_SEED={SEED}")
         chance = random.Random(SEED)
-        grid = self.last_is_long(0.25, RECORDS)
+        grid = self.last_is_long(0.6, RECORDS)
         expected = self.whole(grid)
         moved, lives = 0, 0
         while True:
             done = self.finish(self.start(2 + lives % 3, "run", grid, "-o", self.path("a.h5"), *self.always,
-                                          "--max-seconds", str(chance.uniform(0.1, 0.35))))
+                                          "--max-seconds", str(chance.uniform(0.1, 0.35) * 1.05**lives)))
             lives += 1
             if done.returncode == 0:
                 break
@@ -114,7 +114,7 @@ class HandOverTest(LongScene):
 
     def test_stopped(self):
         """A signal as soon as something has changed hands, while more is about to."""
-        grid = self.last_is_long(0.5)
+        grid = self.last_is_long(2)
         expected = self.whole(grid)
         for ranks in (2, 3):
             file = f"{ranks}.h5"
@@ -131,7 +131,7 @@ class HandOverTest(LongScene):
 
     def test_killed(self):
         """What was saved by the giver or the taker goes on, the rest starts over."""
-        grid = self.last_is_long(0.5, RECORDS)
+        grid = self.last_is_long(2, RECORDS)
         expected = self.whole(grid)
         for ranks in (2, 3):
             file = f"{ranks}.h5"
