@@ -156,9 +156,9 @@ static double step_cost(const sgs_run *run, int lanes)
     int at = 0;
     int last = 0;
 
-    while (widths[at] < lanes)
+    while (at < WIDTHS - 1 && widths[at] < lanes)
         at++;
-    while (widths[last] < most)
+    while (last < WIDTHS - 1 && widths[last] < most)
         last++;
     return cost[at] / cost[last] * most;
 }

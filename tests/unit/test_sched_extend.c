@@ -45,8 +45,8 @@ static void begin(struct scene *scene)
     assert_int_equal(sgs_sched_create(scene->grid, 1 + chance(5), &speed, &scene->sched, NULL), SGS_OK);
     /* A resumed sweep: cells are at any look, and some of the runs up to it are done. Neighbours touch. */
     for (int64_t cell = 0; cell < CELLS; cell++) {
-        scene->look[cell] = chance(LOOKS);
-        scene->last[cell] = scene->look[cell] + chance(LOOKS - scene->look[cell]);
+        scene->look[cell] = between(0, LOOKS - 1);
+        scene->last[cell] = between(scene->look[cell], LOOKS - 1);
         int64_t from = chance(looks[scene->look[cell]]);
         scene->missing[cell] = fits(scene, cell) ? looks[scene->look[cell]] - from : 0;
         for (int64_t i = 0; i < from && fits(scene, cell); i++)
@@ -61,7 +61,7 @@ static void begin(struct scene *scene)
 static void take(struct scene *scene)
 {
     sgs_block block;
-    if (!sgs_sched_next(scene->sched, chance(3) ? 0 : 1e-4 * (1 + chance(100)), &block)) {
+    if (!sgs_sched_next(scene->sched, chance(3) ? 0 : 1e-4 * between(1, 100), &block)) {
         assert_int_equal(sgs_sched_progress_now(scene->sched).waiting, 0);
         return;
     }

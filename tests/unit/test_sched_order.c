@@ -113,7 +113,7 @@ static void come_back(struct world *world, size_t place, bool done)
     if (from + count < whole.count)
         world->out[world->out_count++] = (sgs_block){whole.first + from + count, whole.count - from - count};
     mark(world, part, done ? DONE : WAITING);
-    sgs_status status = done ? sgs_sched_done(world->sched, part, 1e-3 * (chance(100)), NULL)
+    sgs_status status = done ? sgs_sched_done(world->sched, part, 1e-3 * between(0, 99), NULL)
                              : sgs_sched_return(world->sched, part, NULL);
     assert_int_equal(status, SGS_OK);
 }
@@ -122,7 +122,7 @@ static void come_back(struct world *world, size_t place, bool done)
 static void add_some(struct world *world)
 {
     int64_t runs = sgs_grid_runs(world->grid);
-    int hole = 1 + chance(200);
+    int hole = between(1, 200);
     bool *pending = calloc((size_t)runs, sizeof *pending);
 
     assert_non_null(pending);
@@ -156,7 +156,7 @@ static void play(const char *text, int trainers)
     check_counts(&world);
     while (sgs_sched_progress_now(world.sched).done < world.total) {
         sgs_block block;
-        double limit = chance(3) ? 0 : 1e-4 * (1 + chance(1000));
+        double limit = chance(3) ? 0 : 1e-4 * between(1, 1000);
         if (chance(2) || world.out_count == 0) {
             if (sgs_sched_next(world.sched, limit, &block))
                 take_in(&world, block);
@@ -182,8 +182,8 @@ static void random_orders_lose_nothing(void **state)
 {
     (void)state;
     for (int round = 0; round < 100; round++) {
-        play(wide, 1 + chance(9));
-        play(single_seed, 1 + chance(9));
+        play(wide, between(1, 9));
+        play(single_seed, between(1, 9));
     }
 }
 

@@ -273,7 +273,7 @@ static void answer(struct world *world, int who)
         parts = world->to_give[who] + 1;
     assert_true(parts - 1 <= world->to_give[who]);
     world->to_give[who] = 0;
-    sgs_share_answer(world->share, who, world->now_s, parts - 1, 0.1 * chance(20));
+    sgs_share_answer(world->share, who, world->now_s, parts - 1, 0.1 * between(0, 19));
     for (int part = 1; part < parts; part++)
         pass(world, who, have * (part + 1) / parts - have * part / parts);
 }
@@ -324,7 +324,7 @@ static int64_t play(bool stops)
         world.owner[i] = WAITING;
     while (world.done < RUNS) {
         int who = (int)chance(TRAINERS);
-        world.now_s += 0.001 * chance(30);
+        world.now_s += 0.001 * between(0, 29);
         if (count_of(&world, WAITING) > 0) /* a failed run, or the start: those who wait hear of it */
             for (int other = 0; other < TRAINERS; other++)
                 if (world.dry[other]) {
