@@ -147,7 +147,7 @@ seed: {first: 1, count: 6}
 class LongScene(SweepScene):
     """Sweeps of long runs, which take some seconds and are disturbed."""
 
-    def long(self, name="grid.yaml", seconds=4, more=""):
+    def long(self, name="grid.yaml", seconds=2.5, more=""):
         """A grid that takes so long on one rank of this machine now, by `plan`."""
         eps = 0.01
         plan = self.program(0, "plan", self.grid(LONG % (64, eps), "measured.yaml"), "--ranks", "1", "--json").stdout

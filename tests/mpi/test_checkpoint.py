@@ -93,7 +93,7 @@ class CheckpointTest(LongScene):
 
     def test_interrupted_twice(self):
         """A stop that hangs, for a rank that does not answer, is cut short by a second INT; nothing is lost."""
-        grid = self.long(seconds=3)
+        grid = self.long(seconds=1.5)
         process = self.start(2, "run", grid, "-o", self.path("a.h5"))
         self.wait_for(process, "a.h5")
         first, second = self.ranks_of(process)
@@ -175,10 +175,10 @@ class CheckpointTest(LongScene):
     # ---- states that are of no use
 
     def test_damaged_states(self):
-        grid = self.long(seconds=3)
+        grid = self.long(seconds=1.5)
         expected = self.sweep(grid, "whole.h5")
         self.life(1, grid, "a.h5", seconds=0.4)
-        self.life(1, self.long("other.yaml", seconds=3.5), "other.h5", seconds=0.4)
+        self.life(1, self.long("other.yaml", seconds=1.75), "other.h5", seconds=0.4)
         (state,) = self.states("a.h5")
         with open(os.path.join(self.path("a.h5") + ".ckpt", state), "rb") as file:
             good = file.read()
@@ -211,7 +211,7 @@ class CheckpointTest(LongScene):
 
     def test_older_state_of_the_same_run(self):
         """Of two states of a run the one with more steps wins; both go when the sweep is complete."""
-        grid = self.long(seconds=4)
+        grid = self.long(seconds=2)
         expected = self.sweep(grid, "whole.h5")
         self.life(1, grid, "a.h5", seconds=0.3)
         (first,) = self.states("a.h5")
@@ -232,7 +232,7 @@ class CheckpointTest(LongScene):
 
     def test_bytes_are_bounded(self):
         """States of 1104 bytes, behind 64 of the file: none, or one, fits in."""
-        grid = self.long(seconds=3)
+        grid = self.long(seconds=1.5)
         done = self.life(1, grid, "a.h5", "--checkpoint-max-bytes", "1k", seconds=0.4)
         stop = self.events("a.h5", "stop")[0]
         self.assertEqual(stop["saved_runs"], 0)
