@@ -10,7 +10,6 @@ import json
 import math
 import random
 import signal
-import time
 import unittest
 
 from sweep_scene import SEED, LongScene
@@ -137,7 +136,7 @@ class HandOverTest(LongScene):
             file = f"{ranks}.h5"
             process = self.start(ranks, "run", grid, "-o", self.path(file), *self.always, "--checkpoint", "0.1")
             self.wait_for(process, file, "handed_over")
-            time.sleep(0.2)
+            self.wait_for(process, file, "checkpoint")
             self.kill_all(process)
             self.assertGreater(len(self.states(file)), 0)
             self.sweep(grid, file, 2, options=self.always)
