@@ -161,6 +161,11 @@ void sgs_share_answer(sgs_share *share, int giver, double now_s, int parts, doub
 /** Is a trainer's answer outstanding? */
 bool sgs_share_is_asked(const sgs_share *share, int who);
 
+/** Seconds that are lost where runs, so many of them begun, go on in another trainer: each begins with up to a stride
+ * on its own. step_s: of a run's step where it was. And where that is another rank's. */
+double sgs_share_restart_s(const sgs_run *run, int64_t begun, double step_s);
+double sgs_share_move_s(const sgs_run *run, int64_t begun, double step_s);
+
 /** Into how many parts, its own included, a trainer splits unfinished runs alike that will take it left_s: no more than
  *  takers + 1, and 1 where it would not gain more than moving costs.
  *  @param[in] move_s  seconds that handing over takes */

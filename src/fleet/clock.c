@@ -1,6 +1,10 @@
 #include "clock.h"
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
+
+static const double REST_S = 0.05;
+static const double REST_MAX_S = 2;
 
 static double seconds_of(clockid_t id)
 {
@@ -35,4 +39,15 @@ void clock_nap(double seconds)
 {
     struct timespec nap = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
     (void)nanosleep(&nap, NULL);
+}
+
+void rests_begin(struct rests *rests)
+{
+    rests->until_s = clock_now_s() + fmin(ldexp(REST_S, rests->failures), REST_MAX_S);
+    rests->failures += rests->failures < 30;
+}
+
+bool rests_now(const struct rests *rests)
+{
+    return rests->until_s > 0 && clock_now_s() < rests->until_s;
 }

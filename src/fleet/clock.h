@@ -17,4 +17,12 @@ const char *clock_utc_text(char text[CLOCK_TEXT_BYTES]);
 /* Sleep, at most; a signal ends it early. */
 void clock_nap(double seconds);
 
+/* Rests after failures, each twice as long as the one before, up to some seconds. From {0} on. */
+struct rests {
+    double until_s;
+    int failures; /* since the last success, which sets it to 0 */
+};
+void rests_begin(struct rests *rests);
+bool rests_now(const struct rests *rests);
+
 #endif

@@ -10,8 +10,6 @@ enum { LANES = 16 };
 
 static const double SLICE_S = 0.001;
 /* After a block broke on this rank it takes no other for a while, so that another rank can have it. */
-static const double REST_S = 0.05;
-static const double REST_MAX_S = 2;
 static const int64_t SLICE_STEPS_MAX = (int64_t)1 << 40;
 
 sgs_status crew_create(const struct crew_setup *setup, struct crew **crew, sgs_error *err)
@@ -67,10 +65,8 @@ static void tell_broken(struct crew *crew, sgs_block block, bool follows, sgs_st
 {
     const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block, .follows = follows};
 
-    if (!follows) {
-        crew->rest_until_s = clock_now_s() + fmin(ldexp(REST_S, crew->broken), REST_MAX_S);
-        crew->broken += crew->broken < 30;
-    }
+    if (!follows)
+        rests_begin(&crew->rests);
     crew_tell(crew, &report, text);
 }
 
@@ -81,10 +77,17 @@ void crew_give_back(struct crew *crew, struct task *task, int64_t at, int64_t co
     tell_broken(crew, (sgs_block){task->block.first + at, count}, false, status, text);
 }
 
+static int64_t strip_of(const struct crew *crew, sgs_block block)
+{
+    int64_t first = 0;
+    int64_t runs = 1;
+
+    sgs_grid_strip(crew->setup.grid, 0, &first, &runs);
+    return block.first / runs;
+}
+
 sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs_error *err)
 {
-    int64_t strip_first = 0;
-    int64_t strip_runs = 1;
     struct task *task = &crew->tasks[crew->count];
     sgs_error text;
 
@@ -95,8 +98,7 @@ sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs
         tell_broken(crew, block, false, status, &text);
         return SGS_OK;
     }
-    sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
-    task->strip = block.first / strip_runs;
+    task->strip = strip_of(crew, block);
     task->predicted_s = predicted_s;
     task->run_s = predicted_s / (double)block.count;
     crew->count++;
@@ -106,16 +108,13 @@ sgs_status crew_push(struct crew *crew, sgs_block block, double predicted_s, sgs
 /* A task of a bundle; whatever lies between its runs is another rank's. */
 static sgs_status unpack(struct crew *crew, const struct bundle *bundle, struct task *task, sgs_error *err)
 {
-    int64_t strip_first = 0;
-    int64_t strip_runs = 1;
     int64_t before = 0;
     const double now_s = clock_now_s();
     sgs_status status = task_init(task, &crew->shape, bundle->span, err);
 
     if (status != SGS_OK)
         return status;
-    sgs_grid_strip(crew->setup.grid, 0, &strip_first, &strip_runs);
-    task->strip = bundle->span.first / strip_runs;
+    task->strip = strip_of(crew, bundle->span);
     task->predicted_s = bundle->left_s;
     task->run_s = bundle->run_s;
     for (int64_t i = 0; i < bundle->count && status == SGS_OK; i++) {
@@ -192,7 +191,7 @@ bool crew_wants(const struct crew *crew, double lead_s)
 {
     const struct task *task = &crew->tasks[0];
 
-    if (outlet_rests(crew->setup.outlet) || (crew->rest_until_s > 0 && clock_now_s() < crew->rest_until_s))
+    if (outlet_rests(crew->setup.outlet) || rests_now(&crew->rests))
         return false;
     if (crew->count != 1)
         return crew->count == 0;
@@ -412,7 +411,7 @@ static sgs_status pass_piece(struct crew *crew, struct task *task, int64_t at, i
         return status;
     crew->spent_s = 0;
     crew->spent_steps = 0;
-    crew->broken = 0;
+    crew->rests.failures = 0;
     for (int64_t i = at; i < at + count; i++)
         task->runs[i].written = true;
     return outlet_put(crew->setup.outlet, &report, &rows, err);

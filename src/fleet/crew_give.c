@@ -9,9 +9,6 @@
 
 /* One that has had its predicted length has so much of it to go. */
 static const double OVERDUE = 0.25;
-/* Handing over: messages and slices; bytes copied and sent. */
-static const double MOVE_S = 0.02;
-static const double MOVE_BYTE_S = 4e-9;
 
 /* ---- shelving -----------------------------------------------------------------------------------------------------
  */
@@ -88,6 +85,12 @@ static bool shape_of(const struct crew *crew, const struct task *task, sgs_run *
     return sgs_grid_run(crew->setup.grid, task->block.first, run, stop);
 }
 
+/* Seconds of a run's step in the strip that is trained; 0: none was measured yet. */
+static double pace_s(const struct crew *crew)
+{
+    return crew->strip_steps > 0 ? crew->strip_s / (double)crew->strip_steps : 0;
+}
+
 /* Predicted steps that are left of a run after so many. */
 static double steps_left(const struct crew *crew, int64_t run, int64_t steps)
 {
@@ -118,22 +121,11 @@ static double left_s(const struct crew *crew, const struct task *task)
         all += steps_left(crew, run, 0);
     }
     if (here)
-        return left * crew->strip_s / (double)crew->strip_steps;
+        return left * pace_s(crew);
     if (all == 0 || !shape_of(crew, task, &shape, &stop))
         return 0;
     const double runs = (double)unfinished(task);
     return left / all * runs * task->run_s * sgs_predict_slowdown(&shape, unfinished(task));
-}
-
-/* Seconds that are lost to go on elsewhere, or in another trainer, with runs of which some are begun: each begins with
- * up to a stride on its own. */
-static double move_s(const struct crew *crew, const sgs_run *shape, int64_t begun)
-{
-    double step_s = crew->strip_steps > 0 ? crew->strip_s / (double)crew->strip_steps : 0;
-    double alone_s = step_s * sgs_predict_slowdown(shape, 1);
-    double bytes = (double)begun * (8.0 * shape->n + SGS_STATE_HEAD_BYTES_MAX);
-
-    return 0.5 * (double)begun * (double)sgs_check_stride(shape) * alone_s + MOVE_BYTE_S * bytes;
 }
 
 /* ---- fewer lanes --------------------------------------------------------------------------------------------------
@@ -156,9 +148,8 @@ void crew_narrow(struct crew *crew)
             return; /* the lanes get more */
     if (!shape_of(crew, task, &shape, &stop))
         return;
-    const double step_s = crew->strip_steps > 0 ? crew->strip_s / (double)crew->strip_steps : 0;
-    double seconds = OVERDUE * sgs_predict_steps(&shape, &stop) * step_s * lanes;
-    if (sgs_share_narrows(&shape, lanes, crew->busy, seconds, move_s(crew, &shape, crew->busy)))
+    double seconds = OVERDUE * sgs_predict_steps(&shape, &stop) * pace_s(crew) * lanes;
+    if (sgs_share_narrows(&shape, lanes, crew->busy, seconds, sgs_share_restart_s(&shape, crew->busy, pace_s(crew))))
         (void)crew_shelve(crew, &unheard); /* without memory for it, it goes on as it is */
 }
 
@@ -195,7 +186,7 @@ static int decide_parts(const struct crew *crew, const struct task *task, int ta
     if (crew->setup.give_always)
         return (int)fmin((double)runs, takers + *first);
     const double here_s = left_s(crew, task);
-    const double moving_s = MOVE_S + move_s(crew, &shape, held_runs(task));
+    const double moving_s = sgs_share_move_s(&shape, held_runs(task), pace_s(crew));
     if (*first == 0)
         return here_s > moving_s ? sgs_share_parts_away(&shape, runs, takers) : 0;
     const int parts = sgs_share_parts(&shape, runs, takers, here_s, moving_s);

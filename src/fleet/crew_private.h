@@ -2,6 +2,7 @@
 #ifndef SGDSWEEP_FLEET_CREW_PRIVATE_H
 #define SGDSWEEP_FLEET_CREW_PRIVATE_H
 
+#include "clock.h"
 #include "crew.h"
 #include "task.h"
 
@@ -24,14 +25,13 @@ struct crew {
     int64_t spent_steps, all_steps;
     double strip_s; /* training and writing in the present strip, and steps */
     int64_t strip_steps;
-    double save_due_s;   /* INFINITY: nothing in hand could be old enough */
-    bool file_there;     /* this rank has a state file */
-    bool gave_saved;     /* runs in it were handed over, and may not be saved there yet */
-    void *restored;      /* the record that the last job's state is borrowed from */
-    int64_t fed;         /* the run that the trainer was given last */
-    double rest_until_s; /* no new block before, after one broke */
-    int broken;          /* blocks since the last that was written */
-    sgs_status trouble;  /* in a call of the feed, which cannot fail */
+    double save_due_s;  /* INFINITY: nothing in hand could be old enough */
+    bool file_there;    /* this rank has a state file */
+    bool gave_saved;    /* runs in it were handed over, and may not be saved there yet */
+    void *restored;     /* the record that the last job's state is borrowed from */
+    int64_t fed;        /* the run that the trainer was given last */
+    struct rests rests; /* no new block while it rests, after one broke */
+    sgs_status trouble; /* in a call of the feed, which cannot fail */
     sgs_error trouble_text;
 };
 

@@ -14,9 +14,6 @@ static const double HOLD_MAX_S = 10;
 static const int64_t RANGE_BYTES = 4 << 20;
 /* With so much in hand nothing more is taken from other ranks before it is written. */
 static const int64_t FULL_BYTES = 16 << 20;
-/* After a failed write. */
-static const double REST_S = 0.05;
-static const double REST_MAX_S = 2;
 static const double NAP_S = 50e-6;
 
 static bool writes_itself(const struct outlet *outlet)
@@ -76,7 +73,7 @@ struct outlet_counts outlet_count(const struct outlet *outlet)
 
 bool outlet_rests(const struct outlet *outlet)
 {
-    return outlet->rest_until_s > 0 && clock_now_s() < outlet->rest_until_s;
+    return rests_now(&outlet->rests);
 }
 
 void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sgs_status status, const sgs_error *text)
@@ -89,12 +86,6 @@ void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sg
 /* ---- writing ------------------------------------------------------------------------------------------------------
  */
 
-static void rest(struct outlet *outlet)
-{
-    outlet->rest_until_s = clock_now_s() + fmin(ldexp(REST_S, outlet->broken), REST_MAX_S);
-    outlet->broken += outlet->broken < 30;
-}
-
 /* Write rows. What another try may mend comes back as broken with its text; the rest is fatal. */
 static sgs_status write_rows(struct outlet *outlet, sgs_block block, const sgs_rows *rows, sgs_status *broken,
                              sgs_error *text, sgs_error *err)
@@ -106,11 +97,11 @@ static sgs_status write_rows(struct outlet *outlet, sgs_block block, const sgs_r
     outlet->counts.writes++;
     *broken = crew_is_machine(status) ? status : SGS_OK;
     if (status == SGS_OK)
-        outlet->broken = 0;
+        outlet->rests.failures = 0;
     else if (*broken == SGS_OK)
         return sgs_fail(err, status, "runs %" PRId64 " + %" PRId64 ": %.900s", block.first, block.count, text->text);
     else
-        rest(outlet);
+        rests_begin(&outlet->rests);
     return SGS_OK;
 }
 

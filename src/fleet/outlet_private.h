@@ -4,6 +4,7 @@
 #define SGDSWEEP_FLEET_OUTLET_PRIVATE_H
 
 #include "batch.h"
+#include "clock.h"
 #include "outlet.h"
 
 enum { OUTLET_PIECES_MAX = 512 };
@@ -31,8 +32,7 @@ struct outlet {
     struct batch batch; /* in hand */
     int64_t own;        /* pieces of it that this rank trained */
     bool urgent;
-    double rest_until_s; /* after a write failed */
-    int broken;          /* writes that failed since the last that did not */
+    struct rests rests; /* after failed writes */
     struct outlet_counts counts;
     /* a rank that others write for */
     struct batch sent; /* under way, with the parcel that says what it is */

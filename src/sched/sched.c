@@ -318,7 +318,7 @@ static int64_t runs_at_once(const sgs_sched *sched, int64_t first)
         return 1;
     const double alone = HARDLY_LONGER * sgs_predict_slowdown(&run, 1);
     for (int64_t runs = 2; runs <= LANES; runs *= 2)
-        most = (double)runs * sgs_predict_slowdown(&run, runs) <= alone ? runs : most;
+        most = sched_takes_s(&run, runs) <= alone ? runs : most;
     return most;
 }
 

@@ -1,6 +1,6 @@
 /* Invariants: a trainer is dry only with no runs; promised counts the parts that were asked for and not answered, never
  * more than the dry ones. */
-#include "sgdsweep/sched.h"
+#include "sched_private.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,6 +10,10 @@ static const double LEAST_S = 0.05;
 static const double OVERDUE = 0.25;
 /* Handing over has to gain so much of what is left. */
 static const double GAIN = 0.1;
+/* Going on elsewhere: messages and slices; bytes copied and sent, of a state its coordinates and some more. */
+static const double MOVE_S = 0.02;
+static const double MOVE_BYTE_S = 4e-9;
+static const double STATE_BYTES = 4096;
 static const double AGAIN_S = 0.05;
 enum { REFUSALS_MAX = 20 };
 /* Looking through all trainers takes a small part of the time: per trainer, and at least. */
@@ -209,22 +213,29 @@ bool sgs_share_is_asked(const sgs_share *share, int who)
 /* ---- the one who is asked -----------------------------------------------------------------------------------------
  */
 
-/* Seconds for so many runs, each of one second with all lanes busy. */
-static double takes(const sgs_run *run, int64_t runs)
+double sgs_share_restart_s(const sgs_run *run, int64_t begun, double step_s)
 {
-    return (double)runs * sgs_predict_slowdown(run, runs);
+    double alone_s = step_s * sgs_predict_slowdown(run, 1);
+    double bytes = (double)begun * (8.0 * run->n + STATE_BYTES);
+
+    return 0.5 * (double)begun * (double)sgs_check_stride(run) * alone_s + MOVE_BYTE_S * bytes;
+}
+
+double sgs_share_move_s(const sgs_run *run, int64_t begun, double step_s)
+{
+    return MOVE_S + sgs_share_restart_s(run, begun, step_s);
 }
 
 /* The fewest parts that are about as fast as any number up to most. */
 static int best_parts(const sgs_run *run, int64_t unfinished, int most)
 {
-    double fastest = takes(run, unfinished);
+    double fastest = sched_takes_s(run, unfinished);
     int best = 1;
 
     if (most > unfinished)
         most = (int)unfinished;
     for (int parts = 2; parts <= most; parts++) {
-        double here = takes(run, (unfinished + parts - 1) / parts);
+        double here = sched_takes_s(run, (unfinished + parts - 1) / parts);
         if (here < (1 - GAIN) * fastest) {
             fastest = here;
             best = parts;
@@ -236,7 +247,7 @@ static int best_parts(const sgs_run *run, int64_t unfinished, int most)
 int sgs_share_parts(const sgs_run *run, int64_t unfinished, int takers, double left_s, double move_s)
 {
     int parts = best_parts(run, unfinished, takers + 1);
-    double after_s = left_s * takes(run, (unfinished + parts - 1) / parts) / takes(run, unfinished);
+    double after_s = left_s * sched_takes_s(run, (unfinished + parts - 1) / parts) / sched_takes_s(run, unfinished);
 
     return left_s - after_s > fmax(move_s, GAIN * left_s) ? parts : 1;
 }
@@ -249,6 +260,6 @@ int sgs_share_parts_away(const sgs_run *run, int64_t unfinished, int takers)
 bool sgs_share_narrows(const sgs_run *run, int lanes, int64_t unfinished, double left_s, double move_s)
 {
     double now = sgs_predict_slowdown(run, lanes) * lanes;
-    double after = takes(run, unfinished);
+    double after = sched_takes_s(run, unfinished);
     return left_s * (1 - after / now) > fmax(move_s, GAIN * left_s);
 }

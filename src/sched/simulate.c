@@ -22,10 +22,8 @@ static const double SPREAD_ORDERED = 0.4;
 static const double SLICE_S = 0.001;
 static const double LEAD_MAX_S = 0.1;
 static const double MASTER_BLOCK_S = 0.5;
-/* A waiting trainer says so after a while; what changes hands is on its way for some slices. */
+/* A waiting trainer says so after a while. */
 static const double DRY_S = 0.003;
-static const double MOVE_S = 0.02;
-static const double MOVE_BYTE_S = 4e-9;
 /* While some wait the others are looked at so often. */
 static const double SHARE_S = 0.05;
 static const double SHARE_PART = 1e-4;
@@ -72,12 +70,6 @@ static bool plan_failure(struct world *world)
     return events_add(&world->events, world->now_s + gap_s, FAILURE, 0);
 }
 
-/* Seconds of so many runs of one second each. */
-static double takes(const sgs_run *run, int64_t runs)
-{
-    return (double)runs * sgs_predict_slowdown(run, runs);
-}
-
 static bool first_run(const struct world *world, sgs_block block, sgs_run *run)
 {
     sgs_stop stop;
@@ -99,7 +91,7 @@ static double block_takes_s(const struct world *world, sgs_block block, double *
     double together = fmin((double)block.count, lanes);
     double seconds = predicted_s * sgs_predict_slowdown(&run, block.count);
     double rounds = fmax(1, (double)block.count / lanes);
-    double narrow = fmin(1, takes(&run, (int64_t)ceil(together / 2)) / takes(&run, (int64_t)together));
+    double narrow = fmin(1, sched_takes_s(&run, (int64_t)ceil(together / 2)) / sched_takes_s(&run, (int64_t)together));
     *tail_s = narrow * seconds / rounds * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
     return seconds;
 }
@@ -239,14 +231,6 @@ static int64_t unfinished(const struct world *world, const struct trainer *train
     return (int64_t)fmin(fmax(ceil(runs), 1), (double)hold->block.count);
 }
 
-/* What going on elsewhere costs, as src/fleet/crew_give.c reckons it. */
-static double move_s(const struct world *world, const sgs_run *run, int64_t begun)
-{
-    double alone_s = sgs_predict_step_seconds(run, sched_speed(world->sched)) * sgs_predict_slowdown(run, 1);
-    return MOVE_S + 0.5 * (double)begun * (double)sgs_check_stride(run) * alone_s +
-           MOVE_BYTE_S * (double)begun * (8.0 * run->n + 4096);
-}
-
 /* Runs that change hands: of the last block of a trainer, which keeps the first of the parts, or none. */
 struct gift {
     int giver, parts, first;
@@ -268,13 +252,13 @@ static bool decide(const struct world *world, int giver, int takers, struct gift
     double left_s = ends_s(trainer) - fmax(world->now_s, hold->begin_s);
     int lanes = sgs_predict_lanes(&run, runs);
     int64_t begun = hold->begin_s >= world->now_s ? 0 : runs < lanes ? runs : lanes;
-    gift->move_s = move_s(world, &run, begun);
+    gift->move_s = sgs_share_move_s(&run, begun, sgs_predict_step_seconds(&run, sched_speed(world->sched)));
     if (gift->first == 0)
         gift->parts = left_s > gift->move_s ? sgs_share_parts_away(&run, runs, takers) : 0;
     else if (runs > 1)
         gift->parts = sgs_share_parts(&run, runs, takers, left_s, gift->move_s);
     int64_t most = gift->parts > 0 ? (runs + gift->parts - 1) / gift->parts : runs;
-    double faster = takes(&run, most) / takes(&run, runs);
+    double faster = sched_takes_s(&run, most) / sched_takes_s(&run, runs);
     gift->block = (sgs_block){hold->block.first + hold->block.count - runs, runs};
     gift->left_s = left_s * faster;
     gift->tail_s = fmin(0.5 * gift->left_s, trainer->tail_s);

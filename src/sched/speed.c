@@ -1,6 +1,6 @@
 /* Predicted seconds. A step's time is taken from a table that was fitted on one AVX-512 core, times what the nearest
  * measured shape of the same kind says about this machine; at a measured shape it is the measured time. */
-#include "sgdsweep/sched.h"
+#include "sched_private.h"
 #include "shape.h"
 #include <math.h>
 
@@ -35,7 +35,7 @@ static double touched(const sgs_run *run, enum kind kind)
     return fmin(run->b, run->n - run->b);
 }
 
-/* Whole steps touch so few points that the cache does not matter. */
+/* A step draws so few points that it does not matter in which cache they are. */
 static bool touches_few(const sgs_run *run, enum kind kind)
 {
     return kind == KIND_FULL || (kind == KIND_REPEATS ? run->b : fmin(run->b, run->n - run->b)) <= 4;
@@ -143,7 +143,7 @@ int sgs_predict_lanes(const sgs_run *run, int64_t runs)
     int most = most_lanes(run, runs);
     int at = 0;
 
-    while (widths[at] < most && widths[at] < runs)
+    while (at < WIDTHS - 1 && widths[at] < most && widths[at] < runs)
         at++;
     return widths[at];
 }
@@ -170,6 +170,11 @@ double sgs_predict_slowdown(const sgs_run *run, int64_t together)
     if (together < 1)
         return 1;
     return step_cost(run, lanes) / fmin((double)together, lanes);
+}
+
+double sched_takes_s(const sgs_run *run, int64_t runs)
+{
+    return (double)runs * sgs_predict_slowdown(run, runs);
 }
 
 /* ---- a whole grid -------------------------------------------------------------------------------------------------

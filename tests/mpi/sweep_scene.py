@@ -13,6 +13,13 @@ import unittest
 PROGRAM = os.path.abspath(os.environ.get("SGDSWEEP", "build/sgdsweep"))
 SEED = int(os.environ.get("SGDSWEEP_TEST_SEED", "20261123"))
 TIMEOUT_S = 120
+SMALL = """
+activation: [linear, relu]
+dimension: [8, 32]
+batch_size: [1, 12, n/2, n-1, n]
+step_size: {scaled_by_batch: [0.1, 0.2]}
+seed: {first: 1, count: 20}
+"""
 
 
 def descendants(pid):

@@ -12,17 +12,9 @@ import signal
 import time
 import unittest
 
-from sweep_scene import SEED, SweepScene
+from sweep_scene import SEED, SMALL, SweepScene
 
 STOP_S = 30  # far more than a stop takes; the machine may be busy
-
-SMALL = """
-activation: [linear, relu]
-dimension: [8, 32]
-batch_size: [1, 12, n/2, n-1, n]
-step_size: {scaled_by_batch: [0.1, 0.2]}
-seed: {first: 1, count: 20}
-"""
 
 # The same runs as SMALL, listed in another order.
 SMALL_SHUFFLED = """

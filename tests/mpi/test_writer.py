@@ -10,16 +10,9 @@ import random
 import signal
 import unittest
 
-from sweep_scene import SEED, SweepScene
+from sweep_scene import SEED, SMALL, SweepScene
 
 WRITERS = ("all", "node", "root")
-SMALL = """
-activation: [linear, relu]
-dimension: [8, 32]
-batch_size: [1, 12, n/2, n-1, n]
-step_size: {scaled_by_batch: [0.1, 0.2]}
-seed: {first: 1, count: 20}
-"""
 
 # A tenth of a core-second of work for each seed, in runs of some milliseconds.
 LONG = """
