@@ -196,17 +196,15 @@ void sgs_grid_strip(const sgs_grid *grid, int64_t strip, int64_t *first, int64_t
 /* ---- grids made of grids, and runs that are in two ----------------------------------------------------------------
  */
 
-/** The smallest grid with all runs of both. Its axes are sorted (names as the model lists them, numbers ascending,
+/** The smallest grid with all runs of some. Its axes are sorted (names as the model lists them, numbers ascending,
  * batch sizes by what they are at the largest dimension, then by spelling), so uniting is commutative, associative and
  *  idempotent up to that order. All else (samples, init, batches, stop, record, weights, step_size scaled or not) must
- *  be equal.
- *  @return SGS_OK; SGS_EINVAL: "what: A here, B there", a's first; SGS_ENOMEM */
-sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err);
-
-/** The same for any number of grids, added one by one, in any order: seeds may have gaps until the last one is added.
- *  A union that was refused a grid can only be destroyed. */
+ *  be equal. Grids are added one by one, in any order: seeds may have gaps until the last one is added. A union that
+ * was refused a grid can only be destroyed. */
 typedef struct sgs_grid_union sgs_grid_union;
 sgs_status sgs_grid_union_create(sgs_grid_union **sum, sgs_error *err);
+
+/** @return SGS_OK; SGS_EINVAL: "what: A here, B there", what was added before first; SGS_ENOMEM */
 sgs_status sgs_grid_union_add(sgs_grid_union *sum, const sgs_grid *grid, sgs_error *err);
 
 /** @return SGS_OK; SGS_EINVAL: more than a million seeds, with gaps; SGS_ERANGE: nothing was added; SGS_ENOMEM */

@@ -350,15 +350,3 @@ sgs_status sgs_grid_union_make(const sgs_grid_union *sum, sgs_grid **united, sgs
     free(whole.seed);
     return status;
 }
-
-sgs_status sgs_grid_unite(const sgs_grid *a, const sgs_grid *b, sgs_grid **united, sgs_error *err)
-{
-    sgs_grid_union *sum = NULL;
-    *united = NULL;
-    sgs_status status = sgs_grid_union_create(&sum, err);
-    status = status ? status : sgs_grid_union_add(sum, a, err);
-    status = status ? status : sgs_grid_union_add(sum, b, err);
-    status = status ? status : sgs_grid_union_make(sum, united, err);
-    sgs_grid_union_destroy(sum);
-    return status;
-}
