@@ -68,9 +68,9 @@ static sight watch(const char *path, const sgs_lock_times *times, sgs_owner *own
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             return GONE;
-        sgs_owner_read(fd, owner, now);
+        bool recorded = sgs_owner_read(fd, owner, now); /* else its owner is about to write one, or to remove it */
         close(fd);
-        if (look > 0 && memcmp(before, now, sizeof before) != 0)
+        if (look > 0 && recorded && memcmp(before, now, sizeof before) != 0)
             return MOVING;
         memcpy(before, now, sizeof before);
         sleep_s(times->poll_s);
