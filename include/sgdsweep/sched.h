@@ -90,8 +90,9 @@ sgs_status sgs_sched_start(sgs_sched *sched, sgs_error *err);
  *  short that a block full of them stays below it. */
 bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block);
 
-/** The same for a trainer that has run `near` in hand or had it last (-1: none): runs of the same strip can share its
- *  lanes, so they are preferred while there is so much left to do that the longest runs can wait. */
+/** The same for a trainer, instead of longest first: `near` is a run that it has in hand or had last, -1: none so far.
+ *  Runs of the same strip can share its lanes, so it stays in its strip while there are any, unless much longer runs
+ *  elsewhere would come too late; without a strip it goes where most is to do for each trainer. */
 bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block);
 
 /** Predicted seconds of a block, corrected by what was measured so far; and with all lanes busy, whatever was measured.

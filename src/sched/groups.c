@@ -43,9 +43,13 @@ static struct group *cell_group(const struct groups *groups, int64_t cell)
     return &groups->cell[part(cell, groups->cells, groups->cell_groups)];
 }
 
-static struct group *strip_group(const struct groups *groups, int64_t cell)
+static int64_t strip_of(const struct groups *groups, int64_t cell)
 {
-    int64_t strip = cell / (groups->cells / groups->strips);
+    return cell / (groups->cells / groups->strips);
+}
+
+static struct group *strip_group(const struct groups *groups, int64_t strip)
+{
     return &groups->strip[part(strip, groups->strips, groups->strip_groups)];
 }
 
@@ -66,11 +70,14 @@ static double correction(const struct group *group, double wider)
     return (group->measured_s + PRIOR_S * wider) / (group->predicted_s + PRIOR_S);
 }
 
+double groups_strip_correction(const struct groups *groups, int64_t strip)
+{
+    return correction(strip_group(groups, strip), correction(&groups->all, 1));
+}
+
 double groups_correction(const struct groups *groups, int64_t cell)
 {
-    double all = correction(&groups->all, 1);
-    double strip = correction(strip_group(groups, cell), all);
-    return correction(cell_group(groups, cell), strip);
+    return correction(cell_group(groups, cell), groups_strip_correction(groups, strip_of(groups, cell)));
 }
 
 /* What corrections make of all that is left. Not after every block where there are many groups. */
@@ -96,7 +103,7 @@ void groups_measure(struct groups *groups, int64_t cell, double predicted_s, dou
     struct group *group = cell_group(groups, cell);
 
     measure(group, predicted_s, measured_s);
-    measure(strip_group(groups, cell), predicted_s, measured_s);
+    measure(strip_group(groups, strip_of(groups, cell)), predicted_s, measured_s);
     measure(&groups->all, predicted_s, measured_s);
     group->left_s -= predicted_s;
     groups->all.left_s -= predicted_s;

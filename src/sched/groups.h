@@ -29,8 +29,9 @@ void groups_expect(struct groups *groups, int64_t cell, double predicted_s);
 /* So much of a cell was done in so many seconds. */
 void groups_measure(struct groups *groups, int64_t cell, double predicted_s, double measured_s);
 
-/* Factor for predicted seconds of a cell, and of everything that is left. */
+/* Factor for predicted seconds of a cell, of a strip, and of everything that is left. */
 double groups_correction(const struct groups *groups, int64_t cell);
+double groups_strip_correction(const struct groups *groups, int64_t strip);
 static inline double groups_scale(const struct groups *groups)
 {
     return groups->scale;

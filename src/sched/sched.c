@@ -5,6 +5,7 @@
 #include "groups.h"
 #include "pieces.h"
 #include "sched_private.h"
+#include "strips.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static const double BLOCK_MAX_S = 4;
 static const double REQUEST_S = 12e-6;
 static const double PIECE_MIN_S = 0.010;
 static const double HARDLY_LONGER = 1.25;
-/* A trainer keeps to its strip while the longest runs take no larger part of a trainer's share. */
+/* A trainer keeps to its strip while full lanes of the longest runs take no larger part of a trainer's share. */
 static const double NEAR_SHARE = 1;
 /* Bounds of the schedule's memory: predicted seconds are kept for so many cells and computed anew beyond; a grid is cut
  * into about so many pieces, and one at least for each of its strips. */
@@ -42,6 +43,7 @@ struct sgs_sched {
     double piece_s; /* seconds of a piece, at least */
     struct groups groups;
     struct pieces pieces;
+    struct strips strips;
     struct blocks returned; /* waiting again */
     struct blocks out;
     sgs_block open; /* the last range added, which the next one may continue */
@@ -92,6 +94,8 @@ sgs_status sgs_sched_create(const sgs_grid *grid, int trainers, const sgs_speed 
     int64_t cells = sgs_grid_runs(grid) / made->seeds;
     made->piece_s = fmax(PIECE_MIN_S, sgs_forecast_grid(grid, speed).seconds / PIECES_MAX);
     sgs_status status = groups_create(&made->groups, cells, sgs_grid_strips(grid), err);
+    if (status == SGS_OK)
+        status = strips_create(&made->strips, sgs_grid_strips(grid), err);
     if (status == SGS_OK && cells <= CELLS_KEPT) {
         made->cell_run_s = calloc((size_t)cells, sizeof *made->cell_run_s);
         if (!made->cell_run_s)
@@ -111,6 +115,7 @@ void sgs_sched_destroy(sgs_sched *sched)
         return;
     free(sched->cell_run_s);
     groups_clear(&sched->groups);
+    strips_clear(&sched->strips);
     free(sched->pieces.at);
     free(sched->pieces.of_strip);
     free(sched->returned.at);
@@ -188,6 +193,13 @@ double sgs_sched_block_predicted(sgs_sched *sched, sgs_block block)
 /* ---- what is to do ------------------------------------------------------------------------------------------------
  */
 
+/* So many predicted seconds of a cell more, or less, wait as pieces. */
+static void wait_in(sgs_sched *sched, int64_t first, double seconds)
+{
+    sched->waiting_s += seconds;
+    strips_wait(&sched->strips, first / sched->strip_runs, seconds);
+}
+
 /* One piece from the front of a range inside a strip: whole cells until there is enough; a rest too small to stand
  * alone goes with it. */
 static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
@@ -209,7 +221,7 @@ static struct piece cut_piece(sgs_sched *sched, int64_t first, int64_t end)
         seconds += (double)runs * run_s;
         first += runs;
     }
-    sched->waiting_s += seconds;
+    wait_in(sched, piece.first, seconds);
     return piece;
 }
 
@@ -368,25 +380,29 @@ static size_t choose_longest(sgs_sched *sched, double max_run_s)
     return place < pieces->count ? place : pieces_last(pieces);
 }
 
-/* The same, but of the strip that a trainer has in its lanes, where runs of the next block take over as those of the
- * last one end: as long as full lanes of the longest runs that wait take no more than a part of what is left to do. */
-static size_t choose_piece(sgs_sched *sched, double max_run_s, int64_t near, const struct size_rule *rule)
+/* The same for a trainer that has run `near` in its lanes (-1: none), where runs of the next block take over as those
+ * of the last one end: it stays in that strip, unless long runs wait elsewhere that nobody will get to in time, and
+ * goes where most is to do when nothing is left of it. */
+static size_t choose_near(sgs_sched *sched, double max_run_s, int64_t near, const struct size_rule *rule)
 {
+    struct pieces *pieces = &sched->pieces;
     size_t longest = choose_longest(sched, max_run_s);
-    double lanes_s = LANES * sched->pieces.at[longest].run_s * groups_scale(&sched->groups);
+    size_t place = pieces->count;
+    int64_t own = near < 0 ? -1 : near / sched->strip_runs;
+    double long_s = NEAR_SHARE * rule->share_s / groups_scale(&sched->groups) / LANES;
+    bool look = sched->strips.at && isinf(max_run_s);
 
-    if (near < 0 || NEAR_SHARE * rule->share_s < lanes_s)
-        return longest;
-    size_t place = pieces_of_strip(&sched->pieces, near / sched->strip_runs, max_run_s);
-    return place < sched->pieces.count ? place : longest;
+    if (pieces->at[longest].run_s > long_s)
+        place = look ? strips_neglected(&sched->strips, pieces, &sched->groups, own, rule->share_s, long_s) : longest;
+    if (place == pieces->count && own >= 0)
+        place = pieces_of_strip(pieces, own, max_run_s);
+    if (place == pieces->count && look)
+        place = strips_busiest(&sched->strips, pieces, &sched->groups);
+    return place < pieces->count ? place : longest;
 }
 
-bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
-{
-    return sgs_sched_next_near(sched, max_seconds, -1, block);
-}
-
-bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block)
+/* The next block, of a trainer that is near a run or of nobody's. */
+static bool hand_out(sgs_sched *sched, double max_seconds, const int64_t *near, sgs_block *block)
 {
     if (!sched->started || sched->waiting == 0 || !blocks_reserve(&sched->out))
         return false;
@@ -398,16 +414,30 @@ bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs
         last->first += block->count;
         last->count -= block->count;
         sched->returned.count -= last->count == 0;
+        sched->waiting_s -= block_s(sched, *block).predicted;
     } else {
-        size_t place = choose_piece(sched, rule.max_s / groups_scale(&sched->groups) / LANES, near, &rule);
+        double max_run_s = rule.max_s / groups_scale(&sched->groups) / LANES;
+        size_t place = near ? choose_near(sched, max_run_s, *near, &rule) : choose_longest(sched, max_run_s);
         const struct piece *piece = &sched->pieces.at[place];
         *block =
             pieces_take(&sched->pieces, place, block_runs(sched, piece->first, piece->first + piece->count, &rule));
+        wait_in(sched, block->first, -block_s(sched, *block).predicted);
     }
     blocks_insert(&sched->out, *block);
     sched->waiting -= block->count;
-    sched->waiting_s -= block_s(sched, *block).predicted;
+    if (near)
+        strips_move(&sched->strips, *near < 0 ? -1 : *near / sched->strip_runs, block->first / sched->strip_runs);
     return true;
+}
+
+bool sgs_sched_next(sgs_sched *sched, double max_seconds, sgs_block *block)
+{
+    return hand_out(sched, max_seconds, NULL, block);
+}
+
+bool sgs_sched_next_near(sgs_sched *sched, double max_seconds, int64_t near, sgs_block *block)
+{
+    return hand_out(sched, max_seconds, &near, block);
 }
 
 /* ---- coming back --------------------------------------------------------------------------------------------------

@@ -351,7 +351,7 @@ static bool restart(struct world *world)
         for (int i = 0; i < trainer->count; i++)
             if (sgs_sched_return(world->sched, trainer->hand[i].block, NULL) != SGS_OK)
                 return false;
-        *trainer = (struct trainer){.ready_s = begin_s, .strip = -1};
+        *trainer = (struct trainer){.ready_s = begin_s, .strip = trainer->strip}; /* the schedule counts it there */
         if (!events_add(&world->events, begin_s, ASK, who))
             return false;
     }

@@ -14,6 +14,11 @@ static const char mixed[] = "activation: relu\ndimension: [4, 64]\nbatch_size: [
 static const char million[] = "activation: relu\ndimension: 64\nbatch_size: 1\n"
                               "step_size: {scaled_by_batch: [0.03, 0.032]}\nseed: {first: 1, count: 500000}\n";
 
+static const char decades[] =
+    "dimension: [4, 100, 1000]\nbatch_size: [1, 10, n/2, n-1, n]\nactivation: [linear, relu]\n"
+    "step_size: {scaled_by_batch: {log: [0.01, 0.45], points: 10}}\n"
+    "seed: {first: 1, count: 3334}\n";
+
 /* Simulate a grid, and see that all of it is done. total_s: predicted with all lanes busy. */
 static sgs_simulation simulate(const char *text, const sgs_fleet *fleet, double *total_s)
 {
@@ -62,6 +67,21 @@ static void few_ranks_lose_little(void **state)
         sgs_fleet fleet = sgs_fleet_default(ranks);
         sgs_simulation sum = simulate(million, &fleet, &total_s);
         assert_true(sum.makespan_s <= 1.02 * total_s / ranks + 1);
+    }
+}
+
+/* Runs that cost from a microsecond to seconds: within 2 % of total / ranks, which no schedule can beat. */
+static void six_decades_are_balanced(void **state)
+{
+    static const int ranks[] = {2, 10, 60, 100, 300, 1000};
+    double total_s = 0;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof ranks / sizeof ranks[0]; i++) {
+        sgs_fleet fleet = sgs_fleet_default(ranks[i]);
+        sgs_simulation sum = simulate(decades, &fleet, &total_s);
+        if (sum.makespan_s > 1.02 * total_s / ranks[i])
+            fail_msg("%d ranks: %g s, at best %g s", ranks[i], sum.makespan_s, total_s / ranks[i]);
     }
 }
 
@@ -128,8 +148,11 @@ static void a_master_alone_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_faster_than_possible),    cmocka_unit_test(few_ranks_lose_little),
-        cmocka_unit_test(blocks_grow_with_the_ranks), cmocka_unit_test(failures_cost_time_and_nothing_else),
+        cmocka_unit_test(no_faster_than_possible),
+        cmocka_unit_test(few_ranks_lose_little),
+        cmocka_unit_test(six_decades_are_balanced),
+        cmocka_unit_test(blocks_grow_with_the_ranks),
+        cmocka_unit_test(failures_cost_time_and_nothing_else),
         cmocka_unit_test(a_master_alone_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
