@@ -63,7 +63,11 @@ bool crew_is_machine(sgs_status status)
 /* follows: it broke by the same failure as the one before. */
 static void tell_broken(struct crew *crew, sgs_block block, bool follows, sgs_status status, const sgs_error *text)
 {
-    const struct report report = {.kind = REPORT_BROKEN, .status = (int32_t)status, .block = block, .follows = follows};
+    const struct report report = {.kind = REPORT_BROKEN,
+                                  .status = (int32_t)status,
+                                  .block = block,
+                                  .rank = (int32_t)crew->setup.name.rank,
+                                  .follows = follows};
 
     if (!follows)
         rests_begin(&crew->rests);

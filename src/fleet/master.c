@@ -193,7 +193,7 @@ static void count_broken(struct master *master, int rank, const struct report *r
 {
     sgs_error error;
     struct sweep *sweep = master->sweep;
-    sgs_share_left(master->share, rank, report->block.count);
+    sgs_share_left(master->share, report->rank, report->block.count);
     const int times = retries_broken(&master->retries, report->block, rank);
     json_t *fields = json_pack("{s:I, s:I, s:i, s:i, s:s}", "first", (json_int_t)report->block.first, "count",
                                (json_int_t)report->block.count, "rank", rank, "times", times, "text", text->text);

@@ -33,7 +33,7 @@ struct report {
     double seconds;  /* DONE: spent on it; GIVEN */
     int64_t steps;   /* DONE: trained for it */
     int64_t saved, unsaved, bytes;
-    int32_t rank;          /* DONE: who trained it; another may have written it, and tells */
+    int32_t rank;          /* DONE, BROKEN: who trained it; another may have written it, and tells */
     int32_t follows;       /* BROKEN: by the same write as the one before */
     int32_t stopping;      /* SAVED, UNSAVED: at the stop, nothing of this rank follows but returns */
     sgs_evidence evidence; /* DONE, in grids with a rule: what its runs say */

@@ -76,15 +76,26 @@ bool outlet_rests(const struct outlet *outlet)
     return rests_now(&outlet->rests);
 }
 
-void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sgs_status status, const sgs_error *text)
+void outlet_tell_broken(struct outlet *outlet, const struct report *piece, bool follows, sgs_status status,
+                        const sgs_error *text)
 {
-    const struct report report = {
-        .kind = REPORT_BROKEN, .status = (int32_t)status, .block = block, .follows = (int32_t)follows};
+    const struct report report = {.kind = REPORT_BROKEN,
+                                  .status = (int32_t)status,
+                                  .block = piece->block,
+                                  .rank = piece->rank,
+                                  .follows = (int32_t)follows};
     outlet->sink.tell(outlet->sink.context, &report, text);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------
  */
+
+static sgs_status has_failed(const struct outlet *outlet, sgs_error *err)
+{
+    if (outlet->failed != SGS_OK && err)
+        *err = outlet->why;
+    return outlet->failed;
+}
 
 /* Write rows. What another try may mend comes back as broken with its text; the rest is fatal. */
 static sgs_status write_rows(struct outlet *outlet, sgs_block block, const sgs_rows *rows, sgs_status *broken,
@@ -98,11 +109,12 @@ static sgs_status write_rows(struct outlet *outlet, sgs_block block, const sgs_r
     *broken = crew_is_machine(status) ? status : SGS_OK;
     if (status == SGS_OK)
         outlet->rests.failures = 0;
-    else if (*broken == SGS_OK)
-        return sgs_fail(err, status, "runs %" PRId64 " + %" PRId64 ": %.900s", block.first, block.count, text->text);
-    else
+    else if (*broken != SGS_OK)
         rests_begin(&outlet->rests);
-    return SGS_OK;
+    else
+        outlet->failed = sgs_fail(&outlet->why, status, "runs %" PRId64 " + %" PRId64 ": %.900s", block.first,
+                                  block.count, text->text);
+    return has_failed(outlet, err);
 }
 
 static void tell(struct outlet *outlet, const struct report *piece, bool follows, sgs_status broken,
@@ -113,7 +125,7 @@ static void tell(struct outlet *outlet, const struct report *piece, bool follows
     if (broken == SGS_OK)
         outlet->sink.tell(outlet->sink.context, piece, NULL);
     else
-        outlet_tell_broken(outlet, piece->block, follows, broken, text);
+        outlet_tell_broken(outlet, piece, follows, broken, text);
 }
 
 sgs_status outlet_write(struct outlet *outlet, sgs_error *err)
@@ -220,13 +232,19 @@ sgs_status outlet_flush(struct outlet *outlet, sgs_error *err)
     return pass_on(outlet, err);
 }
 
+sgs_status outlet_sync(struct outlet *outlet, sgs_error *err)
+{
+    sgs_status status = has_failed(outlet, err);
+    return status == SGS_OK ? sgs_store_sync(outlet->setup.store, err) : status;
+}
+
 sgs_status outlet_settle(struct outlet *outlet, sgs_error *err)
 {
     sgs_status status = outlet_flush(outlet, err);
 
     if (status != SGS_OK)
         return status;
-    return writes_itself(outlet) ? sgs_store_sync(outlet->setup.store, err) : outlet_ask_settled(outlet, err);
+    return writes_itself(outlet) ? outlet_sync(outlet, err) : outlet_ask_settled(outlet, err);
 }
 
 sgs_status outlet_end(struct outlet *outlet, sgs_error *err)

@@ -110,7 +110,7 @@ static void drop_rows(struct outlet *outlet, const struct parcel *parcel, int ra
     if (class != MPI_ERR_TRUNCATE)
         SGS_MPI(code);
     for (int64_t i = 0; i < parcel->pieces; i++)
-        outlet_tell_broken(outlet, parcel->piece[i].block, i > 0, SGS_ENOMEM, &text);
+        outlet_tell_broken(outlet, &parcel->piece[i], i > 0, SGS_ENOMEM, &text);
 }
 
 static void take_rows(struct outlet *outlet, const struct parcel *parcel, int rank)
@@ -162,7 +162,7 @@ void outlet_answer_settled(struct outlet *outlet)
 {
     struct answer answer = {.text = {""}};
 
-    answer.status = (int32_t)sgs_store_sync(outlet->setup.store, &answer.text);
+    answer.status = (int32_t)outlet_sync(outlet, &answer.text);
     for (int i = 0; i < outlet->settling_count; i++)
         SGS_MPI(MPI_Send(&answer, sizeof answer, MPI_BYTE, outlet->settling[i], TAG_SETTLED, outlet->setup.comm));
     outlet->settling_count = 0;

@@ -33,6 +33,8 @@ struct outlet {
     int64_t own;        /* pieces of it that this rank trained */
     bool urgent;
     struct rests rests; /* after failed writes */
+    sgs_status failed;  /* for good: nothing that was put is known to be in the file */
+    sgs_error why;
     struct outlet_counts counts;
     /* a rank that others write for */
     struct batch sent; /* under way, with the parcel that says what it is */
@@ -47,8 +49,12 @@ struct outlet {
 /* Write, tell and forget what is in hand. */
 sgs_status outlet_write(struct outlet *outlet, sgs_error *err);
 
-/* Tell pieces that broke together. */
-void outlet_tell_broken(struct outlet *outlet, sgs_block block, bool follows, sgs_status status, const sgs_error *text);
+/* Everything that was written is on the disk; what could not be is told as broken, or comes back. */
+sgs_status outlet_sync(struct outlet *outlet, sgs_error *err);
+
+/* Tell that a piece broke; follows: together with the one before. */
+void outlet_tell_broken(struct outlet *outlet, const struct report *piece, bool follows, sgs_status status,
+                        const sgs_error *text);
 
 /* Send what is in hand. Waits for an earlier parcel if that is still under way. */
 void outlet_send(struct outlet *outlet, bool urgent);

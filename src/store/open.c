@@ -23,6 +23,7 @@ sgs_store *sgs_store_new(const char *path, sgs_store_mode mode)
         free(store);
         return NULL;
     }
+    (void)pthread_mutex_init(&store->sync_turn, NULL); /* cannot fail on Linux */
     return store;
 }
 
@@ -186,6 +187,7 @@ static sgs_status let_go(sgs_store *store, sgs_status status, sgs_error *err)
         status = sgs_store_agree_coll(store->comm, status, err);
         MPI_Comm_free(&store->comm);
     }
+    (void)pthread_mutex_destroy(&store->sync_turn);
     sgs_grid_destroy(store->grid);
     free(store->scratch);
     free(store->path);

@@ -5,6 +5,7 @@
 #include "hdf5_util.h"
 #include "layout.h"
 #include "sgdsweep/store.h"
+#include <pthread.h>
 
 /* Invariant: once opened, every live variable's dataset is open, with the shape and type of the table. */
 struct sgs_store {
@@ -18,8 +19,9 @@ struct sgs_store {
     hid_t run_space, record_space, walk_space, weights_space; /* their shapes in the file, for selections */
     hid_t cell_space;                                         /* of decisions, in grids with a rule */
     int sync_fd;                                              /* -1 when open for reading */
-    _Atomic int sync_errno;                                   /* of the first sync that failed */
-    MPI_Comm comm;                                            /* a duplicate; MPI_COMM_NULL when opened without MPI */
+    pthread_mutex_t sync_turn;
+    int sync_errno; /* of the first sync that failed; under sync_turn */
+    MPI_Comm comm;  /* a duplicate; MPI_COMM_NULL when opened without MPI */
     void *scratch;
     size_t scratch_bytes;
 };
