@@ -1,6 +1,6 @@
 #include "bundle.h"
 #include "message.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * sweep stops. */
 #include "clock.h"
 #include "master_private.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * under way any more. Only what a worker reports as written counts as done. */
 #include "clock.h"
 #include "master_private.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include "until.h"
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 #include "message.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 
 /* All ranks run the same build on the same architecture: structs travel as bytes. */
 

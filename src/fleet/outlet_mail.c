@@ -4,8 +4,8 @@
  * about all that was sent before it. All ranks run the same build on the same architecture: structs travel as bytes,
  * rows as 8-byte words, since a count of bytes could be too large for MPI. */
 #include "clock.h"
-#include "mpi_check.h"
 #include "outlet_private.h"
+#include "store/mpi_check.h"
 #include <stdlib.h>
 #include <string.h>
 

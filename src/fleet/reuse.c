@@ -1,7 +1,7 @@
 /* Runs of other results files in a new one: what is copied need not be trained. Before the scan, so that what was
  * copied is read like anything else that is there. A sweep that is stopped here and begun again goes on copying. */
 #include "reuse.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <inttypes.h>
 #include <sys/stat.h>
 

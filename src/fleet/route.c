@@ -1,5 +1,5 @@
 #include "route.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  */
 #include "fleet_private.h"
 #include "message.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include "until.h"
 #include <inttypes.h>
 #include <stdlib.h>

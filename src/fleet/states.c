@@ -1,6 +1,6 @@
 #include "states.h"
 #include "fleet_private.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
  * status. A run's bytes depend on the grid and its index alone: nothing here can change them. */
 #include "clock.h"
 #include "fleet_private.h"
-#include "mpi_check.h"
 #include "reuse.h"
 #include "sgdsweep/train.h"
+#include "store/mpi_check.h"
 #include "until.h"
 #include "watch.h"
 #include <errno.h>

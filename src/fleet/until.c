@@ -1,5 +1,5 @@
 #include "until.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
  * This is the second place, beside mpi_check, where the program ends by itself. What is in the file stays good, as at a
  * kill. */
 #include "watch.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

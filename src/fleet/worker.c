@@ -4,7 +4,7 @@
 #include "clock.h"
 #include "crew.h"
 #include "fleet_private.h"
-#include "mpi_check.h"
+#include "store/mpi_check.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* Opening and closing a results file. HDF5 sees a file only after its frozen bytes were checked (frozen.h). */
 #include "open.h"
+#include "mpi_check.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -185,7 +186,7 @@ static sgs_status let_go(sgs_store *store, sgs_status status, sgs_error *err)
         status = sgs_fail(err, SGS_EIO, "closing %s: %s", store->path, strerror(errno));
     if (store->comm != MPI_COMM_NULL) {
         status = sgs_store_agree_coll(store->comm, status, err);
-        MPI_Comm_free(&store->comm);
+        SGS_MPI(MPI_Comm_free(&store->comm));
     }
     (void)pthread_mutex_destroy(&store->sync_turn);
     sgs_grid_destroy(store->grid);

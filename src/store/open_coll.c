@@ -2,6 +2,7 @@
  *
  * Rank 0 checks and opens serially first and hands out the grid, so that no rank is left alone in a collective call by
  * a file that only it found wanting. Every step that can fail on one rank alone ends in an agreement. */
+#include "mpi_check.h"
 #include "open.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,15 @@ sgs_status sgs_store_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
 {
     int rank, speaker, worst = (int)mine;
     sgs_error text = {""};
-    MPI_Comm_rank(comm, &rank);
-    MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MAX, comm);
+    SGS_MPI(MPI_Comm_rank(comm, &rank));
+    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MAX, comm));
     if (worst == SGS_OK)
         return SGS_OK;
     speaker = (int)mine == worst ? rank : INT32_MAX;
-    MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, comm);
+    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, comm));
     if (rank == speaker && err)
         text = *err;
-    MPI_Bcast(text.text, sizeof text.text, MPI_CHAR, speaker, comm);
+    SGS_MPI(MPI_Bcast(text.text, sizeof text.text, MPI_CHAR, speaker, comm));
     if (err)
         *err = text;
     return (sgs_status)worst;
@@ -48,14 +49,14 @@ static sgs_status share_grid(sgs_store *store, char *canonical, sgs_error *err)
 {
     int rank;
     long long size = canonical ? (long long)strlen(canonical) + 1 : 0;
-    MPI_Comm_rank(store->comm, &rank);
-    MPI_Bcast(&size, 1, MPI_LONG_LONG, 0, store->comm);
-    MPI_Bcast(&store->algorithm_version, 1, MPI_INT, 0, store->comm);
+    SGS_MPI(MPI_Comm_rank(store->comm, &rank));
+    SGS_MPI(MPI_Bcast(&size, 1, MPI_LONG_LONG, 0, store->comm));
+    SGS_MPI(MPI_Bcast(&store->algorithm_version, 1, MPI_INT, 0, store->comm));
     char *text = rank == 0 ? canonical : malloc((size_t)size);
     sgs_status status = text ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "the grid of %s", store->path);
     status = sgs_store_agree_coll(store->comm, status, err);
     if (status == SGS_OK) {
-        MPI_Bcast(text, (int)size, MPI_CHAR, 0, store->comm);
+        SGS_MPI(MPI_Bcast(text, (int)size, MPI_CHAR, 0, store->comm));
         status = sgs_store_agree_coll(store->comm, sgs_store_parse_grid(store, text, err), err);
     }
     if (rank != 0)
@@ -69,9 +70,9 @@ static sgs_status agree_behind_hdf5_coll(const sgs_store *store, sgs_status mine
 {
     MPI_Request arrived = MPI_REQUEST_NULL;
     int all = 0;
-    MPI_Ibarrier(store->comm, &arrived);
+    SGS_MPI(MPI_Ibarrier(store->comm, &arrived));
     for (int waited_ms = 0; mine != SGS_OK && !all; waited_ms++) {
-        MPI_Test(&arrived, &all, MPI_STATUS_IGNORE);
+        SGS_MPI(MPI_Test(&arrived, &all, MPI_STATUS_IGNORE));
         if (!all && waited_ms == PATIENCE_MS) {
             (void)fprintf(stderr, "sgdsweep: error: %s, and the other ranks wait inside of HDF5: ending the job\n",
                           err->text);
@@ -79,7 +80,7 @@ static sgs_status agree_behind_hdf5_coll(const sgs_store *store, sgs_status mine
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
-    MPI_Wait(&arrived, MPI_STATUS_IGNORE);
+    SGS_MPI(MPI_Wait(&arrived, MPI_STATUS_IGNORE));
     return sgs_store_agree_coll(store->comm, mine, err);
 }
 
@@ -108,7 +109,7 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
     char *canonical = NULL;
     *store = NULL;
     sgs_hdf5_quiet();
-    MPI_Comm_rank(comm, &rank);
+    SGS_MPI(MPI_Comm_rank(comm, &rank));
     sgs_store *opened = sgs_store_new(path, SGS_STORE_WRITE);
     sgs_status status =
         sgs_store_agree_coll(comm, opened ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "opening %s", path), err);
@@ -116,8 +117,8 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
         sgs_store_close(opened, NULL); /* not yet collective: it has no communicator */
         return status;
     }
-    MPI_Comm_dup(comm, &opened->comm);
-    MPI_Comm_set_errhandler(opened->comm, MPI_ERRORS_ARE_FATAL); /* ranks that cannot agree cannot go on either */
+    SGS_MPI(MPI_Comm_dup(comm, &opened->comm));
+    SGS_MPI(MPI_Comm_set_errhandler(opened->comm, MPI_ERRORS_RETURN));
     status = sgs_store_agree_coll(opened->comm, rank == 0 ? look_first(opened, &canonical, err) : SGS_OK, err);
     if (status == SGS_OK)
         status = share_grid(opened, canonical, err);

@@ -10,17 +10,18 @@
 #define NAME(x) PASTE(PASTE(x, _), L)
 #define LANES   for (int l = 0; l < L; l++)
 #define VECTORS (L / W)
-#ifdef __SANITIZE_ADDRESS__ /* unrolled, its checks take minutes to compile */
-#define EACH for (int v = 0; v < VECTORS; v++)
+#ifdef __SANITIZE_ADDRESS__ /* unrolled and inlined, its checks take minutes to compile */
+#define EACH       for (int v = 0; v < VECTORS; v++)
+#define SGS_INLINE static inline
 #else
-#define EACH _Pragma("GCC unroll 16") for (int v = 0; v < VECTORS; v++)
+#define EACH       _Pragma("GCC unroll 16") for (int v = 0; v < VECTORS; v++)
+#define SGS_INLINE static inline __attribute__((always_inline))
 #endif
 #if W > 2
 #define SIMD _Pragma("omp simd")
 #else
 #define SIMD /* clang leaves a loop of two as it is, and warns */
 #endif
-#define SGS_INLINE static inline __attribute__((always_inline))
 
 #if W < 8
 #define L 4
