@@ -1,7 +1,7 @@
 /** @file sched.h
  *  The schedule: a pure state machine, no MPI, no clock, no file. It holds what is still to do as ranges of run indices
- *  with predicted costs, hands out blocks, longest predicted first and shrinking towards the end, and knows what is
- * done. The schedule never changes a result. */
+ *  with predicted costs, hands out blocks that shrink towards the end, long runs first, and knows what is done. The
+ * schedule never changes a result. */
 #ifndef SGDSWEEP_SCHED_H
 #define SGDSWEEP_SCHED_H
 

@@ -425,7 +425,7 @@ static bool hand_out(sgs_sched *sched, double max_seconds, const int64_t *near, 
     }
     blocks_insert(&sched->out, *block);
     sched->waiting -= block->count;
-    if (near)
+    if (near && isinf(rule.max_s))
         strips_move(&sched->strips, *near < 0 ? -1 : *near / sched->strip_runs, block->first / sched->strip_runs);
     return true;
 }

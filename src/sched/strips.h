@@ -1,7 +1,7 @@
 /* Who works where: of each strip the predicted seconds that wait, and the trainers whose lanes have its runs. A trainer
  * that changes its strip waits for the last runs of the old one with most lanes empty, so it should change seldom, and
  * strips should get trainers in proportion to their work: then they come to their ends together. Numbers of trainers
- * are a guide: blocks that are tried again or change hands go another way. */
+ * are a guide: blocks that are tried again go another way, and a trainer that takes short runs only is no help. */
 #ifndef SGDSWEEP_SCHED_STRIPS_H
 #define SGDSWEEP_SCHED_STRIPS_H
 

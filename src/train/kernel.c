@@ -10,7 +10,7 @@
 #define NAME(x) PASTE(PASTE(x, _), L)
 #define LANES   for (int l = 0; l < L; l++)
 #define VECTORS (L / W)
-#ifdef __SANITIZE_ADDRESS__ /* unrolled and inlined, its checks take minutes to compile */
+#ifdef SGS_SANITIZED /* unrolled and inlined, its checks take minutes to compile */
 #define EACH       for (int v = 0; v < VECTORS; v++)
 #define SGS_INLINE static inline
 #else

@@ -49,6 +49,8 @@ static bool is_skipped(const sgs_grid *grid, int64_t index)
     return !sgs_grid_run(grid, index, &run, &stop);
 }
 
+enum { TRAINERS_MAX = 9 };
+
 /* What the test knows of every run. */
 enum where { ELSEWHERE, WAITING, OUT, DONE };
 
@@ -59,6 +61,7 @@ struct world {
     sgs_block *out;
     size_t out_count;
     int64_t total;
+    int64_t near[TRAINERS_MAX]; /* of the last block of a trainer, or -1 */
 };
 
 static void take_in(struct world *world, sgs_block block)
@@ -118,6 +121,18 @@ static void come_back(struct world *world, size_t place, bool done)
     assert_int_equal(status, SGS_OK);
 }
 
+/* The next block for one trainer or another, or for nobody. */
+static bool next(struct world *world, double limit, sgs_block *block)
+{
+    int who = between(0, TRAINERS_MAX);
+    if (who == TRAINERS_MAX)
+        return sgs_sched_next(world->sched, limit, block);
+    if (!sgs_sched_next_near(world->sched, limit, world->near[who], block))
+        return false;
+    world->near[who] = block->first;
+    return true;
+}
+
 /* Some runs are done already, as after a resume; added in chunks of random sizes. */
 static void add_some(struct world *world)
 {
@@ -152,13 +167,15 @@ static void play(const char *text, int trainers)
     world.where = calloc(runs, sizeof *world.where);
     world.out = calloc(runs, sizeof *world.out);
     assert_true(world.where && world.out);
+    for (int who = 0; who < TRAINERS_MAX; who++)
+        world.near[who] = -1;
     add_some(&world);
     check_counts(&world);
     while (sgs_sched_progress_now(world.sched).done < world.total) {
         sgs_block block;
         double limit = chance(3) ? 0 : 1e-4 * between(1, 1000);
         if (chance(2) || world.out_count == 0) {
-            if (sgs_sched_next(world.sched, limit, &block))
+            if (next(&world, limit, &block))
                 take_in(&world, block);
             else
                 assert_int_equal(sgs_sched_progress_now(world.sched).waiting, 0);
@@ -182,8 +199,8 @@ static void random_orders_lose_nothing(void **state)
 {
     (void)state;
     for (int round = 0; round < 100; round++) {
-        play(wide, between(1, 9));
-        play(single_seed, between(1, 9));
+        play(wide, between(1, TRAINERS_MAX));
+        play(single_seed, between(1, TRAINERS_MAX));
     }
 }
 
