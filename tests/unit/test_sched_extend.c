@@ -61,7 +61,7 @@ static void begin(struct scene *scene)
 static void take(struct scene *scene)
 {
     sgs_block block;
-    int64_t near = scene->out_count > 0 && chance(2) ? scene->out[chance(scene->out_count)].first : -1;
+    int64_t near = scene->out_count > 0 && chance(2) ? scene->out[chance((int64_t)scene->out_count)].first : -1;
     if (!sgs_sched_next_near(scene->sched, chance(3) ? 0 : 1e-4 * between(1, 100), near, &block)) {
         assert_int_equal(sgs_sched_progress_now(scene->sched).waiting, 0);
         return;
