@@ -49,10 +49,10 @@ static inline bool sgs_draws_dense(int32_t n, int32_t m)
     return m > SGS_SPARSE_MAX && (int64_t)SGS_DENSE_FROM * m >= n;
 }
 
-/** Where the main words of step t begin, c draws a step: the block, and the word in it and what follows it. */
+/** Where the main words of step t >= 0 begin, c draws a step: the block, and the word in it and what follows it. */
 static inline int64_t sgs_main_block(int64_t t, int32_t c)
 {
-    return c <= SGS_PACKED_MAX ? t / 8 * c : t * (((int64_t)c + 7) / 8);
+    return c <= SGS_PACKED_MAX ? (t >> 3) * c : t * (((int64_t)c + 7) / 8);
 }
 
 static inline int64_t sgs_main_word(int64_t t, int32_t c)

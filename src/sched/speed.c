@@ -53,7 +53,7 @@ static double reference_ns(const sgs_run *run)
 
     switch (kind) {
     case KIND_SPARSE: /* more than 32 points are told apart by marks */
-        return 0.3 + m * (1.4 + (touches_few(run, kind) && !is_far ? 0.3 : 0.75) * decades + (m > 32 ? 1.3 : 0));
+        return 0.3 + m * (1.35 + (touches_few(run, kind) && !is_far ? 0.25 : 0.6) * decades + (m > 32 ? 1.3 : 0));
     case KIND_DENSE:
         return is_far ? 0.72 * n : n * (0.4 + 1.5 / sqrt(n));
     case KIND_REPEATS:
@@ -124,7 +124,7 @@ enum { WIDTHS = sizeof widths / sizeof widths[0], WIDE_FROM_RUNS = 128 };
 
 /* What a step of a trainer of each width costs, in steps of a run among 32: measured on the machine of the fits. */
 static const double width_cost[][WIDTHS] = {
-    [KIND_FULL] = {24, 27, 32},   [KIND_SPARSE] = {11, 18, 32},      [KIND_DENSE] = {9.2, 17, 32},
+    [KIND_FULL] = {24, 27, 32},   [KIND_SPARSE] = {10, 16, 32},      [KIND_DENSE] = {9.2, 17, 32},
     [KIND_REPEATS] = {8, 16, 32}, [KIND_SHUFFLED] = {8.5, 15.5, 32}, [KIND_WINDOW] = {21, 22, 32}};
 
 /* Most lanes of a trainer for so many runs (src/train/trainer.c). */
@@ -132,7 +132,7 @@ static int most_lanes(const sgs_run *run, int64_t runs)
 {
     enum kind kind = kind_of(run);
     bool few = touches_few(run, kind);
-    int32_t wide = few ? 512 : kind == KIND_REPEATS ? 0 : 128;
+    int32_t wide = (few && kind == KIND_SPARSE) || kind == KIND_REPEATS ? 0 : few ? 512 : 128;
     int32_t near = kind == KIND_FULL ? 1 << 20 : few ? 1 << 14 : 512;
 
     return run->n > near ? 8 : run->n <= wide && runs >= WIDE_FROM_RUNS ? 32 : 16;

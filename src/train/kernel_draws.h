@@ -2,6 +2,7 @@
  *  Which points a step draws, in L lanes at once: the lane form of src/model/batch.c. Included by kernel_lanes.h. */
 
 /** Offsets stand in vectors of 32-bit numbers that fill a register, or of L. */
+#undef ROWS
 #define ROWS (L < 2 * W ? L : 2 * W)
 typedef int32_t NAME(rows) __attribute__((vector_size(4 * ROWS)));
 
@@ -53,62 +54,83 @@ SGS_INLINE uint32_t NAME(word)(const sgs_lanes *s, int64_t r, int l)
     return (uint32_t)(s->pair[r / 2 * L + l] >> (r % 2 * 32));
 }
 
-/** Rare: row r of the draws, of which some word may fall into the rejected range. */
-static __attribute__((noinline, cold)) void NAME(redraw)(sgs_lanes *s, int64_t r, uint32_t range, int64_t step,
-                                                         int32_t draw)
+/** The draws of the steps that share their words with the step `ahead` of t[l], m each; draw k uniform in
+ * [0, range + k grows). Row r of index is draw r % m of step r / m from there. */
+typedef struct NAME(draws) {
+    int32_t *index;
+    int64_t ahead;
+    int32_t m;
+    uint32_t range, grows;
+} NAME(draws);
+
+/** Rare: some word of block j in some of the lanes from h on may fall into the rejected range. */
+static __attribute__((noinline, cold)) void NAME(redraw)(const sgs_lanes *s, const NAME(draws) * d, int32_t j, int h)
 {
-    LANES
-    {
+    for (int l = h; l < h + ROWS; l++) {
         const sgs_key key = {s->key_hi[l], s->key_lo[l]};
-        const uint32_t x = sgs_bounded(key, NAME(word)(s, r, l), range, s->t[l] + step, draw);
-        s->index[r * L + l] = (int32_t)x * L + l;
+        const int64_t step = s->t[l] + d->ahead, block = sgs_main_block(step, d->m) + j;
+        const threefry4x64_ctr_t words =
+            sgs_stream_block(key.hi, key.lo, SGS_PURPOSE_BATCH, (uint64_t)block, SGS_SUB_MAIN);
+        for (int w = 0; w < 8; w++) {
+            const int32_t r = 8 * j + w, k = r % d->m;
+            const uint32_t range = d->range + (uint32_t)k * d->grows;
+            const uint32_t x = sgs_bounded(key, sgs_stream_word(words, w), range, step + r / d->m, k);
+            d->index[(int64_t)r * L + l] = (int32_t)x * L + l;
+        }
     }
 }
 
-/** Row r of the draws: uniform in [0, range) in every lane, from row r of the words, as offsets i * L + l. step counts
- * from t[l]. odd: r % 2, known to the compiler. L is a power of two: floor(word range L / 2^32) has i above its last
- * bits. A word in the rejected range, one below 2^32 mod range, has a low half below range L; few others have. */
-SGS_INLINE void NAME(draw_row)(sgs_lanes *s, int64_t r, int odd, uint32_t range, int64_t step, int32_t draw)
+/** The eight rows of draws of block j in ROWS lanes from h on, as offsets i * L + l. L is a power of two: floor(word
+ * range L / 2^32) has i above its last bits. A word in the rejected range, one below 2^32 mod range, has a low half
+ * below range L; few others have. */
+SGS_INLINE void NAME(draw_block)(const sgs_lanes *s, const NAME(draws) * d, int32_t j, int h)
 {
-    vec_lows rejected = {0};
-    vec_bits product[VECTORS];
-    const vec_bits wide = (vec_bits){0} + range * L;
-    EACH
+    uint64_t pair[4][ROWS];
+    vec_lows lows = vec_no_lows();
+    const uint32_t widest = (d->range + (uint32_t)(d->m - 1) * d->grows) * L;
+    SIMD for (int l = 0; l < ROWS; l++)
     {
-        const vec_bits words = vec_bits_load(s->pair + r / 2 * L + v * W);
-        product[v] = vec_multiply32(odd ? words >> 32 : words, wide);
-        rejected |= vec_low_below(product[v], range * L);
+        const int64_t block = sgs_main_block(s->t[h + l] + d->ahead, d->m) + j;
+        const threefry4x64_ctr_t words =
+            sgs_stream_block(s->key_hi[h + l], s->key_lo[h + l], SGS_PURPOSE_BATCH, (uint64_t)block, SGS_SUB_MAIN);
+        for (int p = 0; p < 4; p++)
+            pair[p][l] = words.v[p];
     }
-    for (int h = 0; h < L; h += ROWS) {
-        const NAME(rows) row = (NAME(high)(&product[h / W]) & -L) | (NAME(lane_row)() + h);
-        memcpy(s->index + r * L + h, &row, sizeof row);
+    int32_t k = 8 * j % d->m, *restrict row = d->index + 8 * (int64_t)j * L + h;
+    for (int w = 0; w < 8; w++, row += L) {
+        vec_bits product[ROWS / W];
+        const vec_bits wide = (vec_bits){0} + (d->range + (uint32_t)k * d->grows) * L;
+        for (int v = 0; v < ROWS / W; v++) {
+            const vec_bits words = vec_bits_load(&pair[w / 2][v * W]);
+            product[v] = vec_multiply32(w % 2 ? words >> 32 : words, wide);
+            lows = vec_note_lows(lows, product[v], widest);
+        }
+        const NAME(rows) x = (NAME(high)(product) & -L) | (NAME(lane_row)() + h);
+        memcpy(row, &x, sizeof x);
+        k = k + 1 == d->m ? 0 : k + 1;
     }
-    if (__builtin_expect(any_low(rejected), 0))
-        NAME(redraw)(s, r, range, step, draw);
+    if (__builtin_expect(any_low(lows, widest), 0))
+        NAME(redraw)(s, d, j, h);
 }
 
-/** All draws of `steps` steps, m each; draw k uniform in [0, range + k grows). */
-SGS_INLINE void NAME(draw_rows)(sgs_lanes *s, int64_t steps, int32_t m, uint32_t range, uint32_t grows)
+/** The blocks that step `step` of eight is the first to need. */
+SGS_INLINE void NAME(draw_step)(const sgs_lanes *s, const NAME(draws) * d, int32_t step)
 {
-    int64_t r = 0;
-    for (int64_t step = 0; step < steps; step++)
-        for (int32_t k = 0; k < m; k++, r++)
-            if (r % 2 == 0)
-                NAME(draw_row)(s, r, 0, range + (uint32_t)k * grows, step, k);
-            else
-                NAME(draw_row)(s, r, 1, range + (uint32_t)k * grows, step, k);
+    for (int32_t j = (step * d->m + 7) / 8; j < ((step + 1) * d->m + 7) / 8; j++)
+        for (int h = 0; h < L; h += ROWS)
+            NAME(draw_block)(s, d, j, h);
 }
 
 /** Floyd's rule for a few points in eight steps: draw k is replaced by the last point of its range where it is there
- * already. All steps in the innermost loop: it has one length, so that its end is no surprise. */
-SGS_INLINE void NAME(replace_few)(const sgs_lanes *s, int32_t m)
+ *  already. All steps in the innermost loop: it has one length, so that its end is no surprise. */
+SGS_INLINE void NAME(replace_few)(int32_t *index, int32_t n, int32_t m)
 {
     const int64_t step = (int64_t)m * L;
     for (int h = 0; h < L; h += ROWS)
         for (int32_t k = 1; k < m; k++) {
-            int32_t *restrict row = s->index + (int64_t)k * L + h;
+            int32_t *restrict row = index + (int64_t)k * L + h;
             NAME(rows) taken[8] = {{0}};
-            const NAME(rows) last = NAME(lane_row)() + (s->n - m + k) * L + h;
+            const NAME(rows) last = NAME(lane_row)() + (n - m + k) * L + h;
             for (int32_t j = 0; j < k; j++)
                 for (int t = 0; t < 8; t++)
                     taken[t] |= NAME(rows_at)(row + t * step) == NAME(rows_at)(row + t * step - (int64_t)(k - j) * L);
@@ -119,18 +141,15 @@ SGS_INLINE void NAME(replace_few)(const sgs_lanes *s, int32_t m)
         }
 }
 
-/** The same for many: points that are there already are marked with a number of the step's own. */
-SGS_INLINE void NAME(replace_many)(sgs_lanes *s, int32_t m)
+/** The same for many points in one step, draws first to first + count: points that are there already are marked with a
+ * number of the step's own. */
+SGS_INLINE void NAME(replace_many)(const sgs_lanes *s, int32_t first, int32_t count)
 {
     uint8_t *restrict mark = s->mark;
-    if (++s->marked == 0) {
-        memset(mark, 0, (size_t)s->n * L);
-        s->marked = 1;
-    }
     const uint8_t now = s->marked;
-    for (int32_t k = 0; k < m; k++) {
+    for (int32_t k = first; k < first + count; k++) {
         int32_t *restrict row = s->index + (int64_t)k * L;
-        const int32_t last = (s->n - m + k) * L;
+        const int32_t last = (s->n - s->m + k) * L;
         LANES
         {
             int32_t x = row[l];
@@ -141,31 +160,45 @@ SGS_INLINE void NAME(replace_many)(sgs_lanes *s, int32_t m)
     }
 }
 
-/** Indices for the group of steps that begins now: eight steps, or one where a step has blocks of its own. */
-SGS_INLINE void NAME(fill_subsets)(sgs_lanes *s, int32_t m)
+/** Eight steps that share their words. */
+SGS_INLINE void NAME(fill_packed)(const sgs_lanes *s, const NAME(draws) * d)
 {
-    int64_t first[L];
-    const uint32_t range = (uint32_t)(s->n - m + 1);
-    LANES first[l] = sgs_main_block(s->t[l], m);
-    if (m <= SGS_PACKED_MAX) {
-        NAME(fill_words)(s, first, m);
-        NAME(draw_rows)(s, 8, m, range, 1);
-        NAME(replace_few)(s, m);
-    } else {
-        NAME(fill_words)(s, first, (m + 7) / 8);
-        NAME(draw_rows)(s, 1, m, range, 1);
-        NAME(replace_many)(s, m);
+    for (int step = 0; step < 8; step++)
+        NAME(draw_step)(s, d, step);
+    if (d->grows)
+        NAME(replace_few)(d->index, s->n, d->m);
+}
+
+/** A step that has words of its own. */
+SGS_INLINE void NAME(fill_single)(sgs_lanes *s, const NAME(draws) * d)
+{
+    if (d->grows && ++s->marked == 0) {
+        memset(s->mark, 0, (size_t)s->n * L);
+        s->marked = 1;
+    }
+    for (int32_t j = 0; 8 * j < d->m; j++) {
+        for (int h = 0; h < L; h += ROWS)
+            NAME(draw_block)(s, d, j, h);
+        if (d->grows)
+            NAME(replace_many)(s, 8 * j, d->m - 8 * j < 8 ? d->m - 8 * j : 8);
     }
 }
 
-/** Draws with repeats for the group of steps that begins now. */
-SGS_INLINE void NAME(fill_repeats)(sgs_lanes *s, int32_t m)
+/** How lists without repeats are drawn. */
+SGS_INLINE NAME(draws) NAME(subsets)(const sgs_lanes *s, int32_t *index, int64_t ahead, int32_t m)
 {
-    const bool packed = m <= SGS_PACKED_MAX;
-    int64_t first[L];
-    LANES first[l] = sgs_main_block(s->t[l], m);
-    NAME(fill_words)(s, first, packed ? m : (m + 7) / 8);
-    NAME(draw_rows)(s, packed ? 8 : 1, m, (uint32_t)s->n, 0);
+    return (NAME(draws)){index, ahead, m, (uint32_t)(s->n - m + 1), 1};
+}
+
+/** Lists for the group of steps that begins now. */
+SGS_INLINE void NAME(fill_lists)(sgs_lanes *s, int32_t m, bool repeats)
+{
+    const NAME(draws) several = {s->index, 0, m, (uint32_t)s->n, 0};
+    const NAME(draws) draws = repeats ? several : NAME(subsets)(s, s->index, 0, m);
+    if (m <= SGS_PACKED_MAX)
+        NAME(fill_packed)(s, &draws);
+    else
+        NAME(fill_single)(s, &draws);
 }
 
 /** The permutation of the epoch that begins now, as far as it is used. */
@@ -209,7 +242,7 @@ SGS_INLINE vec_bits NAME(correct_point)(const sgs_lanes *s, int v, uint64_t j, i
     const uint32_t range = (uint32_t)s->n;
     const vec_bits zero = {0};
     vec_bits point = vec_multiply32(words, zero + range);
-    const bool rejected = any_low(vec_low_below(point, range)); /* and some more */
+    const bool rejected = any_low(vec_note_lows(vec_no_lows(), point, range), range); /* and some more */
     point >>= 32;
     if (__builtin_expect(rejected, 0))
         for (int l = v * W; l < v * W + W; l++) {
@@ -337,24 +370,43 @@ SGS_INLINE int64_t NAME(steps_of_fill)(const sgs_lanes *s, int32_t m, sgs_draw d
     return draw == SGS_DRAW_SHUFFLED ? s->epoch : draw != SGS_DRAW_WINDOW && m <= SGS_PACKED_MAX ? 8 : 1;
 }
 
-/** The rows of the present step, filled if they are not there yet. Position in a group of eight steps, in an epoch and
- * in the cycle of windows is the same in every lane. */
+/** Steps of the present group that are done. Position in a group of eight steps, in an epoch and in the cycle of
+ * windows is the same in every lane. */
+SGS_INLINE int64_t NAME(phase)(const sgs_lanes *s, int64_t group)
+{
+    return group == 8 ? s->t[0] & 7 : group == 1 ? 0 : s->t[0] % group;
+}
+
+/** The next group of steps, drawn while the last was taken, is now the present one. */
+SGS_INLINE void NAME(turn_over)(sgs_lanes *s)
+{
+    int32_t *drawn = s->next_index;
+    s->next_index = s->index;
+    s->index = drawn;
+    s->next_filled = false;
+}
+
+/** The group of steps that holds the present one, `phase` steps into it. */
+static __attribute__((noinline)) void NAME(fill)(sgs_lanes *s, int32_t m, sgs_draw draw, int64_t phase)
+{
+    LANES s->t[l] -= phase;
+    if (draw == SGS_DRAW_SPARSE || draw == SGS_DRAW_REPEATS)
+        NAME(fill_lists)(s, m, draw == SGS_DRAW_REPEATS);
+    else if (draw == SGS_DRAW_SHUFFLED)
+        NAME(fill_shuffled)(s);
+    else
+        NAME(fill_window)(s, m);
+    LANES s->t[l] += phase;
+    s->filled = true;
+}
+
+/** The rows of the present step, filled if they are not there yet. */
 SGS_INLINE const int32_t *NAME(rows_of_step)(sgs_lanes *s, int32_t m, sgs_draw draw)
 {
-    const int64_t group = NAME(steps_of_fill)(s, m, draw), phase = group == 1 ? 0 : s->t[0] % group;
-    if (phase == 0 || !s->filled) {
-        LANES s->t[l] -= phase;
-        if (draw == SGS_DRAW_SPARSE)
-            NAME(fill_subsets)(s, m);
-        else if (draw == SGS_DRAW_REPEATS)
-            NAME(fill_repeats)(s, m);
-        else if (draw == SGS_DRAW_SHUFFLED)
-            NAME(fill_shuffled)(s);
-        else
-            NAME(fill_window)(s, m);
-        LANES s->t[l] += phase;
-        s->filled = true;
-    }
+    const int64_t phase = NAME(phase)(s, NAME(steps_of_fill)(s, m, draw));
+    if (phase == 0 && s->next_filled)
+        NAME(turn_over)(s);
+    else if (phase == 0 || !s->filled)
+        NAME(fill)(s, m, draw, phase);
     return s->index + phase * m * L;
 }
-#undef ROWS

@@ -70,35 +70,51 @@ SGS_INLINE uint32_t NAME(advance)(NAME(lane_vectors) * x, const vec *drawn, vec 
     return 0;
 }
 
-/** A step in which the points of index[m][L] are drawn, all different. Lanes that must go the plain way come back, and
- *  nothing is changed then. */
-SGS_INLINE uint32_t NAME(step_list)(NAME(lane_vectors) * x, sgs_lanes *s, const int32_t *restrict index, int32_t m,
-                                    bool linear, bool left_out)
+/** What is known to the compiler of a step that draws a list. */
+typedef struct NAME(list) {
+    int32_t m;
+    bool linear, left_out;
+} NAME(list);
+
+/** A step in which points are drawn that are all different is taken in two halves. */
+typedef struct NAME(moves) {
+    vec only[VECTORS], factor[VECTORS]; /* only: the coordinates of the drawn points if there is one a lane */
+} NAME(moves);
+
+/** First half: the scalars, from the points of index[m][L]. Lanes that must go the plain way come back, and nothing is
+ *  changed then. */
+SGS_INLINE uint32_t NAME(begin_list)(NAME(lane_vectors) * x, sgs_lanes *s, const int32_t *restrict index,
+                                     const NAME(list) list, NAME(moves) * moves)
 {
-    vec drawn[VECTORS] = {{0}}, factor[VECTORS], only[VECTORS] = {{0}};
+    vec drawn[VECTORS] = {{0}};
     double *restrict u = s->u, *restrict value = s->value;
-    for (int32_t k = 0; k < m; k++)
+    for (int32_t k = 0; k < list.m; k++)
         EACH
         {
             const vec q = vec_gather(u, index + (int64_t)k * L + v * W);
-            const vec square = linear ? q * q : vec_square_if(vec_positive(q), q);
-            if (m == 1)
-                only[v] = q;
+            const vec square = list.linear ? q * q : vec_square_if(vec_positive(q), q);
+            if (list.m == 1)
+                moves->only[v] = q;
             else
                 vec_store(value + (int64_t)k * L + v * W, q);
-            drawn[v] = m == 1 ? square : drawn[v] + square;
+            drawn[v] = list.m == 1 ? square : drawn[v] + square;
         }
-    const uint32_t plain = NAME(advance)(x, drawn, factor, left_out);
-    if (__builtin_expect(plain != 0, 0))
-        return plain;
+    return NAME(advance)(x, drawn, moves->factor, list.left_out);
+}
+
+/** Second half: the drawn points. */
+SGS_INLINE void NAME(end_list)(sgs_lanes *s, const int32_t *restrict index, const NAME(list) list,
+                               const NAME(moves) * moves)
+{
+    double *restrict u = s->u, *restrict value = s->value;
     index = vec_again(index);
-    for (int32_t k = m - 1; k >= 0; k--) /* the last gathered are nearest */
+    for (int32_t k = list.m - 1; k >= 0; k--) /* the last gathered are nearest */
         EACH
         {
-            const vec q = m == 1 ? only[v] : vec_load(value + (int64_t)k * L + v * W), moved = q * factor[v];
-            vec_scatter(u, index + (int64_t)k * L + v * W, linear ? moved : vec_select(vec_positive(q), moved, q));
+            const vec q = list.m == 1 ? moves->only[v] : vec_load(value + (int64_t)k * L + v * W);
+            const vec moved = q * moves->factor[v];
+            vec_scatter(u, index + (int64_t)k * L + v * W, list.linear ? moved : vec_select(vec_positive(q), moved, q));
         }
-    return 0;
 }
 
 /** Bits of the points of a group that are in the batch and active. */
@@ -307,40 +323,91 @@ SGS_INLINE void NAME(step_end)(sgs_lanes *s)
         NAME(hold_range)(s);
 }
 
-/** Steps of lists that are drawn together, up to the next that holds the range. Scalars stay in registers. */
-SGS_INLINE int64_t NAME(run_list)(sgs_lanes *s, int64_t most, int32_t m, bool linear, bool left_out)
+/** hold_range for scalars in registers, but for folds: false if there are any. */
+SGS_INLINE bool NAME(hold_vectors)(NAME(lane_vectors) * x, bool left_out)
 {
+    const vec least_h = (vec){0} + SGS_INACTIVE_SCALE_MIN, least_R = (vec){0} + SGS_REST_MIN;
+    vec_mask ok = vec_all_true();
+    EACH
+    {
+        ok = vec_at_least(vec_at_least(ok, x->g[v], 1.0 / SGS_SCALE_SPAN), -x->g[v], -SGS_SCALE_SPAN);
+        if (left_out)
+            x->h[v] = vec_select(vec_at_least(vec_all_true(), x->h[v], SGS_INACTIVE_SCALE_MIN), x->h[v], least_h);
+        const vec held = vec_select(vec_at_least(vec_all_true(), x->R[v], SGS_REST_MIN), x->R[v], least_R);
+        x->R[v] = vec_select(vec_positive(x->R[v]), held, x->R[v]);
+    }
+    return mask_truths(ok) == all_truths;
+}
+
+/** The first half of a step of a list, `ahead` steps beyond s->t, in which some lanes go the plain way. */
+static __attribute__((noinline, cold)) void NAME(begin_mixed)(sgs_lanes *s, const int32_t *row, uint32_t plain,
+                                                              int64_t ahead, NAME(moves) * moves)
+{
+    const NAME(list) list = {s->m, s->activation == SGS_LINEAR, s->left_out};
     NAME(lane_vectors) x;
-    const int32_t *row = NAME(rows_of_step)(s, m, s->draw);
-    const int64_t group = NAME(steps_of_fill)(s, m, s->draw), drawn = group - s->t[0] % group;
-    const int64_t held = 8 - s->t[0] % 8, there = drawn < held ? drawn : held, steps = there < most ? there : most;
+    sgs_lanes_aside aside;
+    s->rows = row;
+    sgs_lanes_set_aside(s, plain, ahead, &aside);
     NAME(load_vectors)(s, &x);
-    for (int64_t k = 0; k < steps; k++, row += (int64_t)m * L) {
-        uint32_t plain = NAME(step_list)(&x, s, row, m, linear, left_out);
-        if (__builtin_expect(plain != 0, 0)) {
-            sgs_lanes_aside aside;
+    (void)NAME(begin_list)(&x, s, row, list, moves);
+    NAME(store_vectors)(s, &x);
+    sgs_lanes_bring_back(s, &aside);
+}
+
+/** A step of a list, `ahead` steps beyond s->t. Between its halves step `ahead` of the next group is drawn, if `next`
+ *  tells how: drawing keeps the arithmetic busy, while the step waits for its division. */
+SGS_INLINE void NAME(take_list)(NAME(lane_vectors) * x, sgs_lanes *s, const int32_t *row, int ahead,
+                                const NAME(list) list, const NAME(draws) * next)
+{
+    NAME(moves) moves = {.only = {{0}}};
+    const uint32_t plain = NAME(begin_list)(x, s, row, list, &moves);
+    if (__builtin_expect(plain != 0, 0)) {
+        NAME(moves) mixed;
+        NAME(store_vectors)(s, x);
+        NAME(begin_mixed)(s, row, plain, ahead, &mixed);
+        NAME(load_vectors)(s, x);
+        moves = mixed;
+    }
+    if (next)
+        NAME(draw_step)(s, next, ahead);
+    NAME(end_list)(s, row, list, &moves);
+}
+
+/** Eight steps that share their words, while the next eight are drawn. */
+SGS_INLINE void NAME(take_eight)(NAME(lane_vectors) * x, sgs_lanes *s, const int32_t *row, const NAME(list) list)
+{
+    const NAME(draws) next = NAME(subsets)(s, s->next_index, 8, list.m);
+    for (int k = 0; k < 8; k++, row += (int64_t)list.m * L)
+        NAME(take_list)(x, s, row, k, list, &next);
+    if (list.m > 1)
+        NAME(replace_few)(s->next_index, s->n, list.m);
+    s->next_filled = true;
+}
+
+/** Steps of lists, scalars in registers. */
+SGS_INLINE void NAME(steps_list)(sgs_lanes *s, int64_t count, const NAME(list) list)
+{
+    const int64_t group = NAME(steps_of_fill)(s, list.m, s->draw);
+    NAME(lane_vectors) x;
+    NAME(load_vectors)(s, &x);
+    while (count > 0) {
+        const int32_t *row = NAME(rows_of_step)(s, list.m, s->draw);
+        const int64_t left = group - NAME(phase)(s, group), held = 8 - (s->t[0] & 7);
+        const int64_t there = left < held ? left : held, steps = there < count ? there : count;
+        if (s->next_index && steps == 8)
+            NAME(take_eight)(&x, s, row, list);
+        else
+            for (int k = 0; k < (int)steps; k++, row += (int64_t)list.m * L)
+                NAME(take_list)(&x, s, row, k, list, NULL);
+        LANES s->t[l] += steps;
+        count -= steps;
+        if ((s->t[0] & 7) == 0 && !NAME(hold_vectors)(&x, list.left_out)) {
             NAME(store_vectors)(s, &x);
-            s->rows = row;
-            sgs_lanes_set_aside(s, plain, k, &aside);
-            NAME(load_vectors)(s, &x);
-            (void)NAME(step_list)(&x, s, row, m, linear, left_out);
-            NAME(store_vectors)(s, &x);
-            sgs_lanes_bring_back(s, &aside);
+            NAME(hold_range)(s);
             NAME(load_vectors)(s, &x);
         }
     }
     NAME(store_vectors)(s, &x);
-    LANES s->t[l] += steps;
-    return steps;
-}
-
-SGS_INLINE void NAME(steps_list)(sgs_lanes *s, int64_t count, int32_t m, bool linear, bool left_out)
-{
-    for (int64_t done = 0; done < count;) {
-        done += NAME(run_list)(s, count - done, m, linear, left_out);
-        if (s->t[0] % 8 == 0)
-            NAME(hold_range)(s);
-    }
 }
 
 SGS_INLINE void NAME(steps_dense)(sgs_lanes *s, int64_t count)
@@ -388,15 +455,15 @@ SGS_INLINE void NAME(steps_full)(sgs_lanes *s, int64_t count)
     {                                                                                                                  \
         call;                                                                                                          \
     }
-STEPS(linear_one_in, NAME(steps_list)(s, count, 1, true, false))
-STEPS(linear_one_out, NAME(steps_list)(s, count, 1, true, true))
-STEPS(linear_list_in, NAME(steps_list)(s, count, s->m, true, false))
-STEPS(linear_list_out, NAME(steps_list)(s, count, s->m, true, true))
+STEPS(linear_one_in, NAME(steps_list)(s, count, (NAME(list)){1, true, false}))
+STEPS(linear_one_out, NAME(steps_list)(s, count, (NAME(list)){1, true, true}))
+STEPS(linear_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, true, false}))
+STEPS(linear_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, true, true}))
 STEPS(linear_repeats, NAME(steps_repeats)(s, count, true))
-STEPS(relu_one_in, NAME(steps_list)(s, count, 1, false, false))
-STEPS(relu_one_out, NAME(steps_list)(s, count, 1, false, true))
-STEPS(relu_list_in, NAME(steps_list)(s, count, s->m, false, false))
-STEPS(relu_list_out, NAME(steps_list)(s, count, s->m, false, true))
+STEPS(relu_one_in, NAME(steps_list)(s, count, (NAME(list)){1, false, false}))
+STEPS(relu_one_out, NAME(steps_list)(s, count, (NAME(list)){1, false, true}))
+STEPS(relu_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, false, false}))
+STEPS(relu_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, false, true}))
 STEPS(relu_repeats, NAME(steps_repeats)(s, count, false))
 STEPS(dense, NAME(steps_dense)(s, count))
 STEPS(full, NAME(steps_full)(s, count))

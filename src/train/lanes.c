@@ -19,12 +19,12 @@ static void *allocate(size_t count, size_t size, bool *ok)
 /** Rows of words that one fill needs, even, and rows of indices. */
 static void fill_rows(const sgs_lanes *s, size_t *words, size_t *indices)
 {
-    const size_t m = (size_t)s->m, packed = m <= SGS_PACKED_MAX ? 8 * m : (m + 7) / 8 * 8;
+    const size_t m = (size_t)s->m, drawn = m <= SGS_PACKED_MAX ? 8 * m : (m + 7) / 8 * 8;
     *words = *indices = 0;
     if (s->draw == SGS_DRAW_DENSE)
         *words = (size_t)s->dense.step_blocks * 8;
     if (s->draw == SGS_DRAW_SPARSE || s->draw == SGS_DRAW_REPEATS)
-        *words = *indices = packed;
+        *indices = drawn;
     if (s->draw == SGS_DRAW_SHUFFLED) {
         *words = ((size_t)s->epoch * m + 7) / 8 * 8;
         *indices = (size_t)s->n;
@@ -60,6 +60,13 @@ static void plan_draws(sgs_lanes *s, const sgs_run *shape)
         s->dense = sgs_dense_plan(s->n, s->m);
 }
 
+/** Eight steps are drawn while eight are taken, where a step of all lanes is short enough for the processor to look
+ * beyond it. */
+static bool draws_ahead(const sgs_lanes *s)
+{
+    return s->draw == SGS_DRAW_SPARSE && s->m <= SGS_PACKED_MAX && s->m * s->lanes <= 128;
+}
+
 sgs_status sgs_lanes_create(const sgs_run *shape, const sgs_kernel *kernel, sgs_lanes **lanes, sgs_error *err)
 {
     bool ok = true;
@@ -76,6 +83,7 @@ sgs_status sgs_lanes_create(const sgs_run *shape, const sgs_kernel *kernel, sgs_
     s->u = allocate(n * width, sizeof *s->u, &ok);
     s->pair = allocate(words / 2 * width, sizeof *s->pair, &ok);
     s->index = allocate(indices * width, sizeof *s->index, &ok);
+    s->next_index = allocate(draws_ahead(s) ? indices * width : 0, sizeof *s->next_index, &ok);
     s->value = allocate((size_t)s->m * width, sizeof *s->value, &ok);
     s->count = allocate(s->draw == SGS_DRAW_REPEATS ? n * width : 0, sizeof *s->count, &ok);
     s->bits = allocate((size_t)s->dense.groups * width, sizeof *s->bits, &ok);
@@ -100,6 +108,7 @@ void sgs_lanes_destroy(sgs_lanes *s)
     free(s->u);
     free(s->pair);
     free(s->index);
+    free(s->next_index);
     free(s->value);
     free(s->count);
     free(s->bits);
@@ -180,6 +189,7 @@ void sgs_lane_key(sgs_lanes *s, int l, const sgs_run *run)
     s->key_hi[l] = key.hi;
     s->key_lo[l] = key.lo;
     s->eps[l] = run->eps;
+    s->next_filled = false;
     s->diverged_at[l] = -1;
 }
 

@@ -63,6 +63,7 @@ typedef struct sgs_lanes {
     int64_t diverged_at[SGS_LANES_MAX]; /* -1, or the step after which N > SGS_NORM2_DIVERGED */
     double *u;                          /* [n][lanes] */
     int32_t *index;                     /* [drawn points of a fill][lanes], offsets i * lanes + l into u */
+    int32_t *next_index;                /* the same for the next eight steps, or NULL */
     const int32_t *rows;                /* [m][lanes], those of the present step; not for SGS_DRAW_DENSE */
     int32_t *count;                     /* [n][lanes], how often a point was drawn; all 0 between steps */
     uint64_t *pair;                     /* [pairs of words of a fill][lanes], the first word low */
@@ -74,6 +75,7 @@ typedef struct sgs_lanes {
     uint64_t *scratch; /* [n] */
     double *point;     /* [n] */
     bool filled;       /* index or bits hold the current group of steps */
+    bool next_filled;  /* next_index holds the next group */
 } sgs_lanes;
 
 /** A kernel: one instruction set, one number of lanes. */

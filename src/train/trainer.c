@@ -9,13 +9,15 @@
 #include <string.h>
 
 /** Lanes for a number of runs. More lanes hide more latency, but idle ones cost as much as busy ones, so 32 only where
- * there are runs enough to refill them; fewer where that keeps coordinates in the first cache, which matters to steps
- * that touch more than a few, or in the second. */
+ * there are runs enough to refill them, and where drawing the next steps meanwhile does not hide it as well; fewer
+ * where that keeps coordinates in the first cache, which matters to steps that touch more than a few, or in the second.
+ */
 static int lanes_for(const sgs_run *shape, int64_t runs)
 {
     const bool full = sgs_gradient_is_full(shape), repeats = shape->sampling == SGS_WITH_REPLACEMENT;
     const bool few = full || (repeats ? shape->b : sgs_drawn(shape->n, shape->b)) <= 4;
-    const int32_t wide = few ? 512 : repeats ? 0 : 128, near = full ? 1 << 20 : few ? 1 << 14 : 512;
+    const bool ahead = few && !full && sgs_draws_subsets(shape);
+    const int32_t wide = ahead || repeats ? 0 : few ? 512 : 128, near = full ? 1 << 20 : few ? 1 << 14 : 512;
     const int64_t most = shape->n > near ? 8 : shape->n <= wide && runs >= 128 ? 32 : 16;
     return (int)(runs < most ? runs : most);
 }

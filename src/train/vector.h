@@ -221,29 +221,49 @@ static inline vec_bits vec_multiply32(vec_bits a, vec_bits b)
 #endif
 }
 
-/** Whether the low half of p[j] is below `low`, for any_low to ask of several at once by |. */
-#if defined(__AVX512F__)
-typedef __mmask16 vec_lows;
+/** Whether the low half of some p[j] is below a bound: note them one by one, then ask. */
+#if defined(__AVX2__)
+typedef vec_bits vec_lows; /* the least low halves */
 
-static inline vec_lows vec_low_below(vec_bits p, uint32_t low)
+static inline vec_lows vec_no_lows(void)
 {
-    return _mm512_mask_cmplt_epu32_mask(0x5555, (__m512i)p, _mm512_set1_epi32((int)low));
+    return ~(vec_bits){0};
 }
 
-static inline bool any_low(vec_lows lows)
+static inline vec_lows vec_note_lows(vec_lows lows, vec_bits p, uint32_t bound)
 {
-    return lows != 0;
+    (void)bound;
+#if defined(__AVX512F__)
+    return (vec_bits)_mm512_min_epu32((__m512i)lows, (__m512i)p);
+#else
+    return (vec_bits)_mm256_min_epu32((__m256i)lows, (__m256i)p);
+#endif
+}
+
+static inline bool any_low(vec_lows lows, uint32_t bound)
+{
+#if defined(__AVX512F__)
+    return _mm512_mask_cmplt_epu32_mask(0x5555, (__m512i)lows, _mm512_set1_epi32((int)bound)) != 0;
+#else
+    return mask_truths((vec_mask)((lows & 0xffffffff) - bound)) != 0; /* by the sign */
+#endif
 }
 #else
-typedef vec_mask vec_lows;
+typedef vec_mask vec_lows; /* the sign tells */
 
-static inline vec_lows vec_low_below(vec_bits p, uint32_t low)
+static inline vec_lows vec_no_lows(void)
 {
-    return (vec_mask)((p & 0xffffffff) - low); /* the sign tells */
+    return (vec_mask){0};
 }
 
-static inline bool any_low(vec_lows lows)
+static inline vec_lows vec_note_lows(vec_lows lows, vec_bits p, uint32_t bound)
 {
+    return lows | (vec_mask)((p & 0xffffffff) - bound);
+}
+
+static inline bool any_low(vec_lows lows, uint32_t bound)
+{
+    (void)bound;
     return mask_truths(lows) != 0;
 }
 #endif
