@@ -364,9 +364,11 @@ static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const st
     }
     if (runs < LANES || runs == end - first)
         return runs > 0 ? runs : 1;
-    /* Neither this block nor the rest should leave most lanes empty. */
+    /* Neither this block nor the rest should leave most lanes empty; but the last blocks of a sweep are dealt out. */
     int64_t rest = end - first - runs;
-    bool absorb = rest < LANES && 2 * rest <= runs && runs + rest <= limit && isinf(rule->max_s);
+    double whole_s = block_s(sched, (sgs_block){first, runs + rest}).corrected;
+    bool absorb = rest < LANES && 2 * rest <= runs && runs + rest <= limit && isinf(rule->max_s) &&
+                  whole_s <= fmax(rule->share_s, rule->target_s);
     return absorb ? runs + rest : runs - runs % LANES;
 }
 
