@@ -354,6 +354,8 @@ static void foreign_files_are_refused(void **state)
             unsigned char *at = bytes + sizeof good + sizes[i];
             int64_t kept;
             memcpy(&kept, at, sizeof kept);
+            if (kept == lies[k])
+                continue; /* the truth: a run has no weights, or one */
             memcpy(at, &lies[k], sizeof kept);
             put_file(path, bytes, size);
             assert_int_equal(scan(grid, &run, &seen, NULL), SGS_EDAMAGED);
