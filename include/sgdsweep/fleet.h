@@ -4,8 +4,8 @@
  *
  *  Errors between ranks go four ways and no others: a run's failure is data in its result, or, for a reason of the
  *  machine (memory, I/O), a report to the master, who hands the run out again, three times, before it is `failed`; a
- *  rank's fatal error is sent to the master, who stops handing out; at a collective phase sgs_agree_coll gives all
- * ranks the worst status; an MPI failure prints one line with rank, file and line and calls MPI_Abort. */
+ *  rank's fatal error is sent to the master, who stops handing out; at a collective phase sgs_agree_coll (store.h)
+ * gives all ranks the worst status; an MPI failure prints one line with rank, file and line and calls MPI_Abort. */
 #ifndef SGDSWEEP_FLEET_H
 #define SGDSWEEP_FLEET_H
 
@@ -47,9 +47,6 @@ typedef struct sgs_sweep_options {
  *  @param[out] rank  of the caller in MPI_COMM_WORLD */
 void sgs_fleet_start_coll(int *argc, char ***argv, int *rank);
 void sgs_fleet_end_coll(void);
-
-/** Every rank gets the worst status of all and the text of the lowest rank that has it. Collective. */
-sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err);
 
 /** Give every rank the grid that rank 0 holds, through its canonical text. Collective.
  *  @param[in,out] grid  rank 0: the grid; other ranks: NULL, and the grid on return, owned by the caller

@@ -58,6 +58,10 @@ sgs_status sgs_store_check_frozen(const char *path, sgs_error *err);
  *  @return SGS_OK; SGS_EIO; SGS_EDAMAGED: not a results file or not a whole one; SGS_EINVAL: other format version */
 sgs_status sgs_store_open(const char *path, sgs_store_mode mode, sgs_store **store, sgs_error *err);
 
+/** Every rank gets the worst status of all and the text of the lowest rank that has it. Collective. A failure of MPI
+ *  aborts. */
+sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err);
+
 /** Open on every rank of comm with the MPI-IO driver, for writing. Collective; every rank gets the same status. */
 sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **store, sgs_error *err);
 

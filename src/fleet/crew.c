@@ -9,7 +9,6 @@
 enum { LANES = 16 };
 
 static const double SLICE_S = 0.001;
-/* After a block broke on this rank it takes no other for a while, so that another rank can have it. */
 static const int64_t SLICE_STEPS_MAX = (int64_t)1 << 40;
 
 sgs_status crew_create(const struct crew_setup *setup, struct crew **crew, sgs_error *err)

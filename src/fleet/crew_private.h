@@ -30,7 +30,7 @@ struct crew {
     bool gave_saved;    /* runs in it were handed over, and may not be saved there yet */
     void *restored;     /* the record that the last job's state is borrowed from */
     int64_t fed;        /* the run that the trainer was given last */
-    struct rests rests; /* no new block while it rests, after one broke */
+    struct rests rests; /* after one broke no new block for a while, so that another rank can have it */
     sgs_status trouble; /* in a call of the feed, which cannot fail */
     sgs_error trouble_text;
 };

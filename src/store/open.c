@@ -185,7 +185,7 @@ static sgs_status let_go(sgs_store *store, sgs_status status, sgs_error *err)
     if (store->sync_fd >= 0 && close(store->sync_fd) != 0 && status == SGS_OK)
         status = sgs_fail(err, SGS_EIO, "closing %s: %s", store->path, strerror(errno));
     if (store->comm != MPI_COMM_NULL) {
-        status = sgs_store_agree_coll(store->comm, status, err);
+        status = sgs_agree_coll(store->comm, status, err);
         SGS_MPI(MPI_Comm_free(&store->comm));
     }
     (void)pthread_mutex_destroy(&store->sync_turn);

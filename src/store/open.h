@@ -15,7 +15,4 @@ sgs_status sgs_store_open_file(sgs_store *store, hid_t access, sgs_error *err);
 sgs_status sgs_store_check_variables(const sgs_store *store, sgs_error *err);
 sgs_status sgs_store_open_datasets(sgs_store *store, sgs_error *err);
 
-/* Every rank gets the worst status and the text of the lowest rank that has it. */
-sgs_status sgs_store_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err);
-
 #endif

@@ -11,22 +11,23 @@
 
 enum { PATIENCE_MS = 15000 }; /* of a rank that failed and ends the job anyway */
 
-sgs_status sgs_store_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
+sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
 {
-    int rank, speaker, worst = (int)mine;
-    sgs_error text = {""};
-    SGS_MPI(MPI_Comm_rank(comm, &rank));
-    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MAX, comm));
-    if (worst == SGS_OK)
+    struct {
+        int status, rank;
+    } own = {(int)mine, 0}, worst;
+    char text[SGS_ERROR_TEXT_BYTES] = "";
+
+    SGS_MPI(MPI_Comm_rank(comm, &own.rank));
+    SGS_MPI(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, comm)); /* ties go to the lowest rank */
+    if (worst.status == SGS_OK)
         return SGS_OK;
-    speaker = (int)mine == worst ? rank : INT32_MAX;
-    SGS_MPI(MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, comm));
-    if (rank == speaker && err)
-        text = *err;
-    SGS_MPI(MPI_Bcast(text.text, sizeof text.text, MPI_CHAR, speaker, comm));
+    if (own.rank == worst.rank && err)
+        memcpy(text, err->text, sizeof text);
+    SGS_MPI(MPI_Bcast(text, sizeof text, MPI_CHAR, worst.rank, comm));
     if (err)
-        *err = text;
-    return (sgs_status)worst;
+        memcpy(err->text, text, sizeof text);
+    return (sgs_status)worst.status;
 }
 
 /* Rank 0: check, open serially, take the grid's text and the algorithm version, close. */
@@ -54,10 +55,10 @@ static sgs_status share_grid(sgs_store *store, char *canonical, sgs_error *err)
     SGS_MPI(MPI_Bcast(&store->algorithm_version, 1, MPI_INT, 0, store->comm));
     char *text = rank == 0 ? canonical : malloc((size_t)size);
     sgs_status status = text ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "the grid of %s", store->path);
-    status = sgs_store_agree_coll(store->comm, status, err);
+    status = sgs_agree_coll(store->comm, status, err);
     if (status == SGS_OK) {
         SGS_MPI(MPI_Bcast(text, (int)size, MPI_CHAR, 0, store->comm));
-        status = sgs_store_agree_coll(store->comm, sgs_store_parse_grid(store, text, err), err);
+        status = sgs_agree_coll(store->comm, sgs_store_parse_grid(store, text, err), err);
     }
     if (rank != 0)
         free(text);
@@ -81,7 +82,7 @@ static sgs_status agree_behind_hdf5_coll(const sgs_store *store, sgs_status mine
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     SGS_MPI(MPI_Wait(&arrived, MPI_STATUS_IGNORE));
-    return sgs_store_agree_coll(store->comm, mine, err);
+    return sgs_agree_coll(store->comm, mine, err);
 }
 
 static sgs_status open_shared(sgs_store *store, sgs_error *err)
@@ -90,11 +91,11 @@ static sgs_status open_shared(sgs_store *store, sgs_error *err)
     /* Only a rank without memory gets no list, and it must not leave the others alone: the next call duplicates the
      * communicator, and the one after it opens the file. */
     sgs_status status = access >= 0 ? SGS_OK : sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
-    status = sgs_store_agree_coll(store->comm, status, err);
+    status = sgs_agree_coll(store->comm, status, err);
     if (status == SGS_OK &&
         (H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL) < 0 || H5Pset_all_coll_metadata_ops(access, true) < 0))
         status = sgs_hdf5_fail(err, SGS_ENOMEM, "opening %s", store->path);
-    status = sgs_store_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
+    status = sgs_agree_coll(store->comm, status == SGS_OK ? sgs_store_open_sync(store, err) : status, err);
     if (status == SGS_OK)
         status = agree_behind_hdf5_coll(store, sgs_store_open_file(store, access, err), err);
     H5Pclose(access);
@@ -111,15 +112,14 @@ sgs_status sgs_store_open_coll(const char *path, MPI_Comm comm, sgs_store **stor
     sgs_hdf5_quiet();
     SGS_MPI(MPI_Comm_rank(comm, &rank));
     sgs_store *opened = sgs_store_new(path, SGS_STORE_WRITE);
-    sgs_status status =
-        sgs_store_agree_coll(comm, opened ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "opening %s", path), err);
+    sgs_status status = sgs_agree_coll(comm, opened ? SGS_OK : sgs_fail(err, SGS_ENOMEM, "opening %s", path), err);
     if (!opened || status != SGS_OK) {
         sgs_store_close(opened, NULL); /* not yet collective: it has no communicator */
         return status;
     }
     SGS_MPI(MPI_Comm_dup(comm, &opened->comm));
     SGS_MPI(MPI_Comm_set_errhandler(opened->comm, MPI_ERRORS_RETURN));
-    status = sgs_store_agree_coll(opened->comm, rank == 0 ? look_first(opened, &canonical, err) : SGS_OK, err);
+    status = sgs_agree_coll(opened->comm, rank == 0 ? look_first(opened, &canonical, err) : SGS_OK, err);
     if (status == SGS_OK)
         status = share_grid(opened, canonical, err);
     if (status == SGS_OK)

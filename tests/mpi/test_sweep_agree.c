@@ -1,5 +1,6 @@
 /* Agreement between ranks, and the sharing of a grid; run with 3 ranks. Every rank checks what it got. */
 #include "sgdsweep/fleet.h"
+#include "sgdsweep/store.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* Start and end of MPI, and agreement between ranks. */
+/* Start and end of MPI, and a grid for all ranks. */
 #include "sgdsweep/fleet.h"
+#include "sgdsweep/store.h"
 #include "store/mpi_check.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,25 +25,6 @@ void sgs_fleet_start_coll(int *argc, char ***argv, int *rank)
 void sgs_fleet_end_coll(void)
 {
     SGS_MPI(MPI_Finalize());
-}
-
-sgs_status sgs_agree_coll(MPI_Comm comm, sgs_status mine, sgs_error *err)
-{
-    struct {
-        int status, rank;
-    } own = {(int)mine, 0}, worst;
-    char text[SGS_ERROR_TEXT_BYTES] = "";
-
-    SGS_MPI(MPI_Comm_rank(comm, &own.rank));
-    SGS_MPI(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, comm)); /* ties go to the lowest rank */
-    if (worst.status == SGS_OK)
-        return SGS_OK;
-    if (own.rank == worst.rank && err)
-        memcpy(text, err->text, sizeof text);
-    SGS_MPI(MPI_Bcast(text, sizeof text, MPI_CHAR, worst.rank, comm));
-    if (err)
-        memcpy(err->text, text, sizeof text);
-    return (sgs_status)worst.status;
 }
 
 sgs_status sgs_grid_share_coll(MPI_Comm comm, sgs_grid **grid, sgs_error *err)
