@@ -9,7 +9,7 @@ import re
 import numpy as np
 import xarray as xr
 
-from analysis.sweep import RUN_AXES, STATUSES, SweepError, distinct_batches, open_sweep, precision_words
+from analysis.sweep import RUN_AXES, STATUSES, SweepError, distinct_batches, open_unmasked, precision_words
 
 FINISHED = ("converged", "max_steps", "diverged", "dead")
 
@@ -20,10 +20,8 @@ NEGLIGIBLE = 1e-9
 
 class Evidence:
     def __init__(self, path):
-        sweep = open_sweep(path, only=())
-        sweep.close()
+        sweep = self.file = open_unmasked(path)
         self.path = path
-        self.file = xr.open_dataset(path, engine="h5netcdf")
         self.status = sweep["status"].values
         self.precision = precision_words(sweep)  # of a file whose seeds follow a rule
         self.measures = {}

@@ -32,14 +32,7 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
     unknown = set(keep) - set(STATUSES)
     if unknown:
         raise ValueError(f"no such status: {', '.join(sorted(unknown))}; known are {', '.join(STATUSES)}")
-    if not Path(path).is_file():
-        raise SweepError(f"{path}: no such file")
-    try:
-        sweep = xr.open_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError) as error:
-        raise SweepError(f"{path}: not a results file ({error})") from error
-    _check(path, sweep)
-    sweep["status"].load()  # before any value: while a sweep runs, what is done by now is final
+    sweep = open_unmasked(path)
     kept = sweep["status"].isin([STATUSES.index(name) for name in keep])
     missing = set(also) - set(sweep.data_vars)
     if missing:
@@ -56,6 +49,19 @@ def open_sweep(path, keep=("converged",), also=(), only=None):
         sweep = sweep.drop_vars([name for name in results if name not in only and name not in also])
         results = [*only, *(name for name in also if name not in only)]
     return sweep.assign({name: sweep[name].where(kept) for name in results})
+
+
+def open_unmasked(path):
+    """The same as it is in the file, nothing read but `status`."""
+    if not Path(path).is_file():
+        raise SweepError(f"{path}: no such file")
+    try:
+        sweep = xr.open_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError) as error:
+        raise SweepError(f"{path}: not a results file ({error})") from error
+    _check(path, sweep)
+    sweep["status"].load()  # before any value: while a sweep runs, what is done by now is final
+    return sweep
 
 
 def _check(path, sweep):
