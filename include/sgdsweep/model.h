@@ -206,9 +206,12 @@ void sgs_measure_point(const sgs_run *run, const sgs_stop *stop, sgs_run_status 
  *  scratch: [n], owned by the caller. */
 void sgs_batch_members(const sgs_run *run, int64_t t, int32_t *members, uint64_t *scratch);
 
+/** How many different windows cyclic sampling has: n / gcd(n, b). Each begins at a multiple of gcd(n, b). */
+int64_t sgs_windows(const sgs_run *run);
+
 /** The check schedule, part of the bits: every check and every end but max_steps and divergence falls on a multiple of
  *  the stride, so that lanes that started together stay in phase for ever: a multiple of 8 steps, which share their
- * random words, and of the sampling's own period (an epoch of shuffle, n / gcd(n, b) windows of cyclic). */
+ * random words, and of the sampling's own period (an epoch of shuffle, the windows of cyclic). */
 int64_t sgs_check_stride(const sgs_run *run);
 
 /** The checked step after t, t a checked step itself (0 is one): t + stride * max(1, ceil(floor(t / 64) / stride)). */

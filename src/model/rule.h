@@ -4,6 +4,7 @@
 #define SGS_MODEL_RULE_H
 
 #include "sgdsweep/model.h"
+#include <math.h>
 
 /** Smallest |a_i| that a fold leaves, sign kept; far below anything visible, and its square is a normal number. */
 #define SGS_COORDINATE_MIN 1e-100
@@ -24,9 +25,25 @@ static inline bool sgs_is_active(sgs_activation activation, double a)
     return activation == SGS_LINEAR || a > 0.0;
 }
 
-/** S, R and |A| at a point. */
-double sgs_point_S(const sgs_run *run, sgs_point at);
-double sgs_point_R(const sgs_run *run, sgs_point at);
+/** A coordinate is active above this. So its active part is max(a, bound), without a branch: signs of starts are too
+ * hard to predict. */
+static inline double sgs_active_above(sgs_activation activation)
+{
+    return activation == SGS_LINEAR ? -INFINITY : 0.0;
+}
+
+static inline double sgs_active_part(double a, double bound)
+{
+    return a > bound ? a : bound;
+}
+
+/** The squared norm of a point: of its active coordinates, and of the rest. N = S + R. */
+typedef struct sgs_norm2 {
+    double S, R;
+} sgs_norm2;
+sgs_norm2 sgs_point_norm2(const sgs_run *run, sgs_point at);
+
+/** |A| at a point. */
 int32_t sgs_point_active(const sgs_run *run, sgs_point at);
 
 /** N one step of the full gradient further. An oscillation of period two has the same N at every check, since checks
@@ -35,6 +52,13 @@ static inline double sgs_norm2_next(double S, double R, double eps)
 {
     const double c = 1.0 - eps * S, ce = c + eps * (2.0 - (S + R));
     return ce * ce * S + c * c * R;
+}
+
+/** The stop rule's G where the gradient of the full batch alone must vanish. */
+static inline double sgs_gradient_full(double S, double R)
+{
+    const double x = S + R + S - 2.0;
+    return S * (x * x) + S * S * R;
 }
 
 /** The limit is that of full-batch descent: b = n without repeats, or n = 1. */

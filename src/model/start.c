@@ -20,7 +20,7 @@ static void normal_pair(uint64_t word0, uint64_t word1, double pair[2])
 }
 
 /** Coordinates 4 k .. 4 k + 3 come from block k. */
-static void normals(sgs_key key, double *z, int32_t n)
+static void plain_normals(sgs_key key, double *z, int32_t n)
 {
     for (int32_t k = 0; 4 * (int64_t)k < n; k++) {
         const threefry4x64_ctr_t words = sgs_stream_block(key.hi, key.lo, SGS_PURPOSE_START, (uint64_t)k, 0);
@@ -52,7 +52,7 @@ static double chi(sgs_key key, int32_t freedom)
     }
 }
 
-void sgs_start(const sgs_run *run, double *a, double *outside)
+void sgs_start_by(sgs_normals *normals, const sgs_run *run, double *a, double *outside)
 {
     const int32_t n = run->n, freedom = run->d - n;
     *outside = 0.0;
@@ -75,4 +75,9 @@ void sgs_start(const sgs_run *run, double *a, double *outside)
     for (int32_t i = 0; i < n; i++)
         a[i] *= factor;
     *outside *= factor;
+}
+
+void sgs_start(const sgs_run *run, double *a, double *outside)
+{
+    sgs_start_by(plain_normals, run, a, outside);
 }

@@ -30,6 +30,11 @@ static int64_t gcd(int64_t a, int64_t b)
     return gcd(b, a % b);
 }
 
+int64_t sgs_windows(const sgs_run *run)
+{
+    return run->n / gcd(run->n, run->b);
+}
+
 int64_t sgs_sum_stride(const sgs_run *run)
 {
     const int64_t eights = sgs_gradient_is_full(run) ? 1 : run->n / (4 * touched(run));
@@ -43,7 +48,7 @@ int64_t sgs_check_stride(const sgs_run *run)
     if (run->sampling == SGS_SHUFFLE)
         period = run->n / run->b;
     if (run->sampling == SGS_CYCLIC)
-        period = run->n / gcd(run->n, run->b);
+        period = sgs_windows(run);
     const int64_t eights = period / gcd(period, 8), common = eights > 1 ? 8 * eights : 8;
     return ceil_div(stride, common) * common;
 }
@@ -72,15 +77,22 @@ bool sgs_is_dead(double S, double R, double tol)
     return !(S > 0.0) || (N > 2.0 && S <= tol * tol * N);
 }
 
+/** Active point with the largest |a_i|, the lowest of equals; -1: there is none. */
+static int32_t largest_active(const sgs_run *run, sgs_point at)
+{
+    int32_t largest = -1;
+    for (int32_t i = 0; i < run->n; i++)
+        if (sgs_is_active(run->activation, at.a[i]) && (largest < 0 || fabs(at.a[i]) > fabs(at.a[largest])))
+            largest = i;
+    return largest;
+}
+
 /** sum_i ||v_i||^2 over the active points. N - a_i^2 of the largest is summed from the others. */
 static double gradient_of_each(const sgs_run *run, sgs_point at, double S, double R)
 {
     const bool linear = run->activation == SGS_LINEAR;
     const double N = S + R;
-    int32_t largest = -1;
-    for (int32_t i = 0; i < run->n; i++)
-        if ((linear || at.a[i] > 0.0) && (largest < 0 || fabs(at.a[i]) > fabs(at.a[largest])))
-            largest = i;
+    const int32_t largest = largest_active(run, at);
     double sum = 0.0, others = R;
     for (int32_t i = 0; i < run->n; i++) {
         if (i == largest || !(linear || at.a[i] > 0.0))
@@ -115,27 +127,110 @@ static double gradient_of_windows(const sgs_run *run, sgs_point at, double R, do
     return largest;
 }
 
-static bool gradient_small(const sgs_run *run, double tol, sgs_point at)
+/** What estimates say of the largest G of all windows: it is above the bound, or may be. */
+typedef struct estimate {
+    bool above, may_be_above;
+} estimate;
+
+static void estimate_window(estimate *largest, double most, double G, double error)
 {
-    const double S = sgs_point_S(run, at), R = sgs_point_R(run, at), N = S + R;
-    double G;
+    largest->above |= G - error > most;
+    largest->may_be_above |= G + error > most;
+}
+
+/** The points that are always in the same windows: g = gcd(n, b) neighbours. A window is b / g blocks. */
+typedef struct blocks {
+    const sgs_run *run;
+    sgs_point at;
+    int32_t count, size; /* n / g and g */
+    int32_t largest;     /* block with the largest sum */
+} blocks;
+
+/** Squares of the active points of the block `places` further than the largest one, summed; 0 <= places < count. */
+static double block_square(const blocks *of, int32_t places)
+{
+    const int32_t left = of->count - of->largest, block = places < left ? of->largest + places : places - left;
+    const double bound = sgs_active_above(of->run->activation);
+    double sum = 0.0;
+    for (int32_t i = block * of->size; i < (block + 1) * of->size; i++) {
+        const double a = sgs_active_part(of->at.a[i], bound);
+        sum += a * a;
+    }
+    return sum;
+}
+
+static blocks blocks_of(const sgs_run *run, sgs_point at)
+{
+    blocks of = {run, at, (int32_t)sgs_windows(run), 0, 0};
+    int32_t largest = 0;
+    of.size = run->n / of.count;
+    for (int32_t k = 1; k < of.count; k++)
+        if (block_square(&of, k) > block_square(&of, largest))
+            largest = k;
+    of.largest = largest;
+    return of;
+}
+
+/** G of the windows with the largest block, which leave out a stretch of the others; and of the windows without it,
+ * which are such a stretch. Sums of neighbouring stretches differ by two blocks, so all of this is O(n), and the error
+ * of a sum is `ulps` of the sum of the other blocks, or of N where the largest is in it. */
+static estimate estimate_windows(const sgs_run *run, sgs_point at, double S, double R, double most)
+{
+    const blocks of = blocks_of(run, at);
+    const int32_t count = of.count, window = run->b / of.size;
+    const double N = S + R, ulps = 0x1p-50 * run->n;
+    double others = 0.0, left_out = 0.0, inside = 0.0;
+    estimate largest = {false, false};
+    for (int32_t k = 1; k < count; k++) {
+        const double q = block_square(&of, k);
+        others += q;
+        left_out += k <= count - window ? q : 0.0;
+        inside += k <= window ? q : 0.0;
+    }
+    for (int32_t k = 0; k < window && !largest.above; k++) { /* k blocks of the window follow the largest */
+        const double S_B = S - left_out, x = N - 2.0 + S_B, rest = left_out + R;
+        estimate_window(&largest, most, S_B * (x * x) + S_B * S_B * rest,
+                        8.0 * ulps * (fabs(x) + ulps + rest + others));
+        if (k + 1 < window)
+            left_out += block_square(&of, k + count - window + 1) - block_square(&of, k + 1);
+    }
+    for (int32_t k = 1; k + window <= count && !largest.above; k++) { /* it begins k blocks after the largest */
+        const double x = N - 2.0 + inside;
+        estimate_window(&largest, most, inside * (x * x) + inside * inside * (N - inside),
+                        8.0 * ulps * (inside + others));
+        if (k + window < count)
+            inside += block_square(&of, k + window) - block_square(&of, k);
+    }
+    return largest;
+}
+
+/** Whether the largest G of all windows is at most `most`. Summing every window takes O(n^2) in all, so it is done only
+ *  where estimates do not decide. */
+static bool windows_small(const sgs_run *run, sgs_point at, double S, double R, double most)
+{
+    const estimate largest = estimate_windows(run, at, S, R, most);
+    if (largest.above || !largest.may_be_above)
+        return !largest.above;
+    return gradient_of_windows(run, at, R, S + R) <= most;
+}
+
+static bool gradient_small(const sgs_run *run, double tol, sgs_point at, double S, double R)
+{
+    const double most = tol * tol * S;
     if (run->sampling == SGS_CYCLIC)
-        G = gradient_of_windows(run, at, R, N);
-    else if (sgs_gradient_is_full(run))
-        G = S * ((N + S - 2.0) * (N + S - 2.0)) + S * S * R;
-    else
-        G = gradient_of_each(run, at, S, R);
-    return G <= tol * tol * S;
+        return windows_small(run, at, S, R, most);
+    return (sgs_gradient_is_full(run) ? sgs_gradient_full(S, R) : gradient_of_each(run, at, S, R)) <= most;
 }
 
 bool sgs_stop_reached(const sgs_run *run, double tol, sgs_point at, sgs_run_status *status)
 {
-    const double S = sgs_point_S(run, at), R = sgs_point_R(run, at);
+    const sgs_norm2 norm2 = sgs_point_norm2(run, at);
+    const double S = norm2.S, R = norm2.R;
     if (sgs_is_dead(S, R, tol)) {
         *status = SGS_RUN_DEAD;
         return true;
     }
-    if (!sgs_may_be_minimum(run, S, R, tol) || !gradient_small(run, tol, at))
+    if (!sgs_may_be_minimum(run, S, R, tol) || !gradient_small(run, tol, at, S, R))
         return false;
     *status = SGS_RUN_CONVERGED;
     return true;

@@ -27,6 +27,12 @@ static inline uint32_t sgs_stream_word(threefry4x64_ctr_t block, int word)
     return (uint32_t)(block.v[word / 2] >> (32 * (word & 1)));
 }
 
+/** The normal numbers of a start: z[n] from the stream of the key. */
+typedef void sgs_normals(sgs_key key, double *z, int32_t n);
+
+/** sgs_start with normal numbers by another function of the same bits. */
+void sgs_start_by(sgs_normals *normals, const sgs_run *run, double *a, double *outside);
+
 /** Keys of the two streams of a run. */
 sgs_key sgs_start_key(const sgs_run *run);
 sgs_key sgs_batch_key(const sgs_run *run);

@@ -23,6 +23,8 @@
 #define SIMD /* clang leaves a loop of two as it is, and warns */
 #endif
 
+#include "train/kernel_start.h"
+
 #if W < 8
 #define L 4
 #include "train/kernel_lanes.h"
@@ -41,9 +43,9 @@
 extern const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[];
 const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {
 #if W < 8
-    {4, steps_4, sums_4},
+    {4, steps_4, sums_4, normals},
 #endif
-    {8, steps_8, sums_8},
-    {16, steps_16, sums_16},
-    {32, steps_32, sums_32},
-    {0, NULL, NULL}};
+    {8, steps_8, sums_8, normals},
+    {16, steps_16, sums_16, normals},
+    {32, steps_32, sums_32, normals},
+    {0, NULL, NULL, NULL}};

@@ -148,14 +148,14 @@ void sgs_lane_note_active(sgs_lanes *s, int l)
 static void refresh(sgs_lanes *s, int l)
 {
     sgs_sum active = {{0.0}}, inactive = {{0.0}};
+    const double bound = sgs_active_above(s->activation);
     double largest = 0.0, largest_inactive = 0.0;
     for (int32_t i = 0; i < s->n; i++) {
-        const double x = *coordinate(s, i, l), q = x * x;
-        const bool in = sgs_is_active(s->activation, x);
-        active.part[i % 4] += in ? q : 0.0;
-        inactive.part[i % 4] += in ? 0.0 : q;
-        largest = in && q > largest ? q : largest;
-        largest_inactive = !in && q > largest_inactive ? q : largest_inactive;
+        const double x = *coordinate(s, i, l), in = sgs_active_part(x, bound), out = x - in;
+        active.part[i % 4] += in * in;
+        inactive.part[i % 4] += out * out;
+        largest = in * in > largest ? in * in : largest;
+        largest_inactive = out * out > largest_inactive ? out * out : largest_inactive;
     }
     const double g = s->g[l], h = s->two_scales ? s->h[l] : g;
     s->S0[l] = sgs_sum_total(&active);

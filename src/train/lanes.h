@@ -83,6 +83,7 @@ struct sgs_kernel {
     int lanes;
     void (*steps)(sgs_lanes *s, int64_t count); /* take count steps in every lane */
     void (*sums)(sgs_lanes *s);                 /* S = g^2 sum over active u^2, and largest */
+    sgs_normals *normals;                       /* of a start, for any number of lanes */
 };
 
 /** Allocate for the kernel and the shape; every lane idle. */

@@ -214,7 +214,8 @@ static double norm2_next(sgs_reference *reference)
 {
     const sgs_point at = sgs_reference_point(reference);
     const sgs_run *run = &reference->run;
-    return sgs_norm2_next(sgs_point_S(run, at), sgs_point_R(run, at), run->eps);
+    const sgs_norm2 norm2 = sgs_point_norm2(run, at);
+    return sgs_norm2_next(norm2.S, norm2.R, run->eps);
 }
 
 static bool checks_add(check_list *checks, sgs_reference *reference)

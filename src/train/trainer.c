@@ -110,7 +110,7 @@ static sgs_point make_start(sgs_trainer *tr, int l)
 {
     lane_run *r = &tr->run[l];
     double *start = tr->starts ? tr->starts + (size_t)l * (size_t)tr->shape.n : tr->start;
-    sgs_start(&r->job.run, start, &r->start_outside);
+    sgs_start_by(tr->lanes->kernel->normals, &r->job.run, start, &r->start_outside);
     r->start_kept = tr->starts != NULL;
     return (sgs_point){start, r->start_outside};
 }
@@ -156,8 +156,9 @@ static void finish(sgs_trainer *tr, const sgs_feed *feed, int l, sgs_run_status 
     const sgs_run *run = &r->job.run;
     const int64_t t = status == SGS_RUN_DIVERGED ? tr->lanes->diverged_at[l] : tr->lanes->t[l];
     const sgs_point end = {tr->end, outside}, start = start_of(tr, l);
-    const double S = sgs_point_S(run, end), R = sgs_point_R(run, end);
-    const sgs_history history = history_at(r, t, (double[2]){S + R, sgs_norm2_next(S, R, run->eps)});
+    const sgs_norm2 norm2 = sgs_point_norm2(run, end);
+    const sgs_history history =
+        history_at(r, t, (double[2]){norm2.S + norm2.R, sgs_norm2_next(norm2.S, norm2.R, run->eps)});
     sgs_result result;
     sgs_measure_run(run, &r->job.stop, status, end, start, &history, &result);
     if (r->recorded < feed->record_count)
@@ -187,22 +188,27 @@ static double max_share(const sgs_lanes *s, int l)
     return fmax(g * g * s->largest[l], h * h * s->largest_inactive[l]) / (s->S[l] + s->R[l]);
 }
 
-/** The exact stop rule, O(n), is worth asking. With q the largest a_i^2, G >= q^2 (N - q), where the difference is
- * known to some ulps a term; so this is false only where the rule would say no, and no bit depends on it. N is near 1
- * long before the other coordinates are gone: at b = n - 1 the rule took a quarter of a run's time. */
+/** The exact stop rule, O(n), is worth asking. This is false only where the rule would say no, so no bit depends on it.
+ *  N is near 1 long before the other coordinates are gone: at b = n - 1 the rule took a quarter of a run's time, and
+ *  most of it for full batch. With q the largest a_i^2, G >= q^2 (N - q), and for cyclic batches G >= q^2 (N - q) / b
+ * if every other point is missing in some window that has the largest. S and N are those of the point to some ulps for
+ * each of their terms, R to as many as there are steps behind: `most` has room for that. */
 static bool may_end(const sgs_trainer *tr, int l)
 {
     const sgs_lanes *s = tr->lanes;
     const lane_run *r = &tr->run[l];
-    const double S = s->S[l], R = s->R[l], tol = r->job.stop.tol;
+    const double S = s->S[l], R = s->R[l], tol = r->job.stop.tol, ulps = 0x1p-50 * s->n;
     if (sgs_is_dead(S, R, tol))
         return true;
     if (!sgs_may_be_minimum(&r->job.run, S, R, tol))
         return false;
-    if (sgs_gradient_is_full(&r->job.run) || r->job.run.sampling == SGS_CYCLIC)
+    const double most = 2.0 * tol * tol * S, q = s->g[l] * s->g[l] * s->largest[l];
+    if (sgs_gradient_is_full(&r->job.run))
+        return fabs(S + R + S - 2.0) <= sqrt(most / S) + 4.0 * ulps && S * S * R <= most + ulps * R;
+    const bool cyclic = r->job.run.sampling == SGS_CYCLIC;
+    if (cyclic && sgs_windows(&r->job.run) < s->n)
         return true;
-    const double q = s->g[l] * s->g[l] * s->largest[l];
-    return q * q * (S + R - q) <= 2.0 * tol * tol * S + 0x1p-50 * s->n;
+    return q * q * (S + R - q) <= (cyclic ? s->b : 1.0) * most + ulps;
 }
 
 /** The check of lane l at its step t: bookkeeping, then the stop rule. */

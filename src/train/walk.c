@@ -25,16 +25,11 @@ static double natural_log(double x)
     return Sleef_cinz_logd1_u10purec(x);
 }
 
-static int64_t gcd(int64_t a, int64_t b)
-{
-    return b == 0 ? a : gcd(b, a % b);
-}
-
 void sgs_walk_plan(sgs_trainer *tr)
 {
     const sgs_run *shape = &tr->shape;
     tr->walk_unit = shape->sampling == SGS_SHUFFLE  ? shape->n / shape->b
-                    : shape->sampling == SGS_CYCLIC ? shape->n / gcd(shape->n, shape->b)
+                    : shape->sampling == SGS_CYCLIC ? sgs_windows(shape)
                                                     : 1;
     const int64_t part = WATCHED_PART * tr->walk_unit;
     tr->walk_window = sgs_gradient_is_full(shape) ? 0 : (tr->stride + part - 1) / part * tr->walk_unit;

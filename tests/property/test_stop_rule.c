@@ -113,6 +113,51 @@ static void stop_rule_has_its_threshold_at_G(void **state)
     assert_true(tried > SCENES / 2);
 }
 
+/* G of cyclic batches as a sum over every window. */
+static long double sum_windows(const sgs_run *run, const double *a, double outside)
+{
+    long double largest = 0.0L;
+    for (int64_t first = 0; first < run->n; first++) {
+        long double in = 0.0L, rest = (long double)outside * outside;
+        for (int32_t k = 0; k < run->n; k++) {
+            const long double x = a[(first * run->b + k) % run->n];
+            *(k < run->b && (run->activation == SGS_LINEAR || x > 0.0L) ? &in : &rest) += x * x;
+        }
+        const long double x = 2.0L * in + rest - 2.0L, G = in * x * x + in * in * rest;
+        largest = G > largest ? G : largest;
+    }
+    return largest;
+}
+
+/* Large n, where the rule estimates the windows: the threshold is where the sums have it, to a millionth. */
+static void cyclic_threshold_for_large_n(void **state)
+{
+    enum { CASES = 400, N_MAX = 300 };
+    static double a[N_MAX];
+    (void)state;
+    for (int c = 0; c < CASES; c++) {
+        const int32_t n = (int32_t)uniform_int(2, N_MAX), b = (int32_t)uniform_int(1, c % 8 ? n - 1 : n);
+        const sgs_run run = {
+            .activation = c % 2 ? SGS_RELU : SGS_LINEAR, .sampling = SGS_CYCLIC, .n = n, .d = n + 1, .b = b};
+        const int32_t together = n / (int32_t)sgs_windows(&run),
+                      block = together * (int32_t)uniform_int(0, n / together - 1);
+        const double size = log_uniform(1e-6, 1e-4), outside = size * gsl_ran_gaussian(rng, 1.0);
+        long double S = 0.0L;
+        for (int32_t i = 0; i < n; i++)
+            a[i] = size * gsl_ran_gaussian(rng, 1.0) * (c % 3 ? 1.0 : gsl_rng_uniform_int(rng, 10) == 0);
+        for (int32_t i = block; i < block + together; i++) /* these are never parted */
+            a[i] = 1.0 / sqrt(together) + a[i] / together;
+        for (int32_t i = 0; i < n; i++)
+            S += run.activation == SGS_LINEAR || a[i] > 0.0 ? (long double)a[i] * a[i] : 0.0L;
+        const double tol = (double)sqrtl(sum_windows(&run, a, outside) / S);
+        sgs_run_status status = SGS_RUN_PENDING;
+        if (sgs_stop_reached(&run, tol * (1.0 - 1e-6), (sgs_point){a, outside}, &status))
+            fail_msg("case %d: over below the threshold %g, n %d, b %d", c, tol, n, b);
+        if (!sgs_stop_reached(&run, tol * (1.0 + 1e-6), (sgs_point){a, outside}, &status))
+            fail_msg("case %d: not over above the threshold %g, n %d, b %d", c, tol, n, b);
+    }
+}
+
 static void a_dense_minimum_ends_full_batch_only(void **state)
 {
     (void)state;
@@ -172,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stop_rule_has_its_threshold_at_G),
+        cmocka_unit_test(cyclic_threshold_for_large_n),
         cmocka_unit_test(a_dense_minimum_ends_full_batch_only),
         cmocka_unit_test(dead_points),
         cmocka_unit_test(saddles_are_not_ends),
