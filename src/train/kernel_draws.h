@@ -231,9 +231,15 @@ SGS_INLINE void NAME(fill_shuffled)(sgs_lanes *s)
 /** The points of the window of the step, or those left out, which follow it. */
 SGS_INLINE void NAME(fill_window)(sgs_lanes *s, int32_t m)
 {
-    const int64_t n = s->n, first = (s->t[0] % n * s->b + (s->left_out ? s->b : 0)) % n;
-    for (int32_t k = 0; k < m; k++)
-        LANES s->index[k * L + l] = (int32_t)((first + k) % n) * L + l;
+    const int64_t n = s->n;
+    int32_t point = (int32_t)((s->t[0] % n * s->b + (s->left_out ? s->b : 0)) % n);
+    for (int32_t k = 0; k < m; k++) {
+        for (int h = 0; h < L; h += ROWS) {
+            const NAME(rows) x = NAME(lane_row)() + (point * L + h);
+            memcpy(s->index + (int64_t)k * L + h, &x, sizeof x);
+        }
+        point = point + 1 == s->n ? 0 : point + 1;
+    }
 }
 
 /** Points of W lanes from one word of each, for the size corrections of their subsets: draw w of block j. */

@@ -73,8 +73,22 @@ SGS_INLINE uint32_t NAME(advance)(NAME(lane_vectors) * x, const vec *drawn, vec 
 /** What is known to the compiler of a step that draws a list. */
 typedef struct NAME(list) {
     int32_t m;
-    bool linear, left_out;
+    bool linear, left_out, window; /* window: the same points in every lane */
 } NAME(list);
+
+/** Coordinates of the drawn point of a row, for the lanes of vector v; and the way back. */
+SGS_INLINE vec NAME(load_drawn)(const double *u, const int32_t *row, int v, bool window)
+{
+    return window ? vec_load(u + row[0] + v * W) : vec_gather(u, row + v * W);
+}
+
+SGS_INLINE void NAME(store_drawn)(double *u, const int32_t *row, int v, bool window, vec q)
+{
+    if (window)
+        vec_store(u + row[0] + v * W, q);
+    else
+        vec_scatter(u, row + v * W, q);
+}
 
 /** A step in which points are drawn that are all different is taken in two halves. */
 typedef struct NAME(moves) {
@@ -91,7 +105,7 @@ SGS_INLINE uint32_t NAME(begin_list)(NAME(lane_vectors) * x, sgs_lanes *s, const
     for (int32_t k = 0; k < list.m; k++)
         EACH
         {
-            const vec q = vec_gather(u, index + (int64_t)k * L + v * W);
+            const vec q = NAME(load_drawn)(u, index + (int64_t)k * L, v, list.window);
             const vec square = list.linear ? q * q : vec_square_if(vec_positive(q), q);
             if (list.m == 1)
                 moves->only[v] = q;
@@ -112,8 +126,8 @@ SGS_INLINE void NAME(end_list)(sgs_lanes *s, const int32_t *restrict index, cons
         EACH
         {
             const vec q = list.m == 1 ? moves->only[v] : vec_load(value + (int64_t)k * L + v * W);
-            const vec moved = q * moves->factor[v];
-            vec_scatter(u, index + (int64_t)k * L + v * W, list.linear ? moved : vec_select(vec_positive(q), moved, q));
+            const vec moved = q * moves->factor[v], next = list.linear ? moved : vec_select(vec_positive(q), moved, q);
+            NAME(store_drawn)(u, index + (int64_t)k * L, v, list.window, next);
         }
 }
 
@@ -169,91 +183,76 @@ SGS_INLINE uint32_t NAME(step_dense)(NAME(lane_vectors) * x, sgs_lanes *s)
     return plain;
 }
 
-/** Scales and sums of a step with repeats: S1, S2 as sums over u. unit: e / c. */
-SGS_INLINE bool NAME(advance_repeats)(sgs_lanes *s, const double *restrict once, const double *restrict twice,
-                                      double *restrict unit)
+/** Scales and sums of a step with repeats: S1, S2 as sums over u. unit: e / c. The lanes that must go the plain way
+ * come back, as bits; nothing is changed then. */
+SGS_INLINE uint32_t NAME(advance_repeats)(sgs_lanes *s, const vec *once, const vec *twice, vec *unit)
 {
-    double S1[L], R1[L], g1[L];
-    uint64_t plain = 0;
-#pragma omp simd reduction(| : plain)
-    LANES
+    vec S1[VECTORS], R1[VECTORS], g1[VECTORS];
+    uint32_t plain = 0;
+    EACH
     {
-        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l];
-        const double c = 1.0 - eps * (g * g * once[l]), e = eps * (2.0 - (S + R)), least = c + s->b * e;
-        plain |= (uint64_t) !(c >= SGS_FACTOR_MIN) | (uint64_t) !(least >= SGS_FACTOR_MIN);
-        unit[l] = e / c;
-        S1[l] = c * c * S + 2.0 * c * e * (g * g * once[l]) + e * e * (g * g * twice[l]);
-        R1[l] = c * c * R;
-        g1[l] = g * c;
+        const vec g = vec_load(s->g + v * W), S = vec_load(s->S + v * W), R = vec_load(s->R + v * W),
+                  eps = vec_load(s->eps + v * W);
+        const vec c = 1.0 - eps * (g * g * once[v]), e = eps * (2.0 - (S + R));
+        const vec_mask ok = vec_at_least(vec_at_least(vec_all_true(), c, SGS_FACTOR_MIN), c + s->b * e, SGS_FACTOR_MIN);
+        plain |= (mask_truths(ok) ^ all_truths) << (v * W);
+        unit[v] = e / c;
+        S1[v] = c * c * S + 2.0 * c * e * (g * g * once[v]) + e * e * (g * g * twice[v]);
+        R1[v] = c * c * R;
+        g1[v] = g * c;
     }
-    if (__builtin_expect(plain != 0, 0))
-        return true;
-#pragma omp simd
-    LANES
-    {
-        s->S[l] = S1[l];
-        s->R[l] = R1[l];
-        s->g[l] = g1[l];
-    }
-    return false;
+    if (__builtin_expect(plain == 0, 1))
+        EACH
+        {
+            vec_store(s->S + v * W, S1[v]);
+            vec_store(s->R + v * W, R1[v]);
+            vec_store(s->g + v * W, g1[v]);
+        }
+    return plain;
 }
 
-static __attribute__((noinline, cold)) void NAME(advance_repeats_mixed)(sgs_lanes *s, const double *once,
-                                                                        const double *twice, double *unit)
+/** The drawn points' u, kept in value, and their sums: each with its multiplicity, and with its square. */
+SGS_INLINE void NAME(sum_repeats)(sgs_lanes *s, const int32_t *index, int32_t m, bool linear, vec *once, vec *twice)
 {
-    LANES
-    {
-        const double g = s->g[l], S = s->S[l], R = s->R[l], eps = s->eps[l];
-        const double c = 1.0 - eps * (g * g * once[l]), e = eps * (2.0 - (S + R)), least = c + s->b * e;
-        unit[l] = 0.0;
-        if (!(c >= SGS_FACTOR_MIN) || !(least >= SGS_FACTOR_MIN)) {
-            sgs_lane_plain_step(s, l);
-            continue;
+    EACH once[v] = twice[v] = (vec){0};
+    for (int32_t k = 0; k < m; k++)
+        EACH
+        {
+            const int32_t *offset = index + (int64_t)k * L + v * W;
+            const vec q = vec_gather(s->u, offset), square = linear ? q * q : vec_square_if(vec_positive(q), q);
+            vec_store(s->value + (int64_t)k * L + v * W, q);
+            once[v] += square;
+            twice[v] += vec_gather_counts(s->count, offset) * square;
         }
-        unit[l] = e / c;
-        s->S[l] = c * c * S + 2.0 * c * e * (g * g * once[l]) + e * e * (g * g * twice[l]);
-        s->R[l] = c * c * R;
-        s->g[l] = g * c;
-    }
 }
 
 /** A step in which the points of index[m][L] are drawn, some perhaps several times. */
-SGS_INLINE void NAME(step_repeats)(sgs_lanes *s, const int32_t *restrict index, int32_t m, bool linear)
+SGS_INLINE void NAME(step_repeats)(sgs_lanes *s, const int32_t *index, int32_t m, bool linear)
 {
-    double once[L], twice[L], unit[L];
-    double *restrict u = s->u, *restrict value = s->value;
-    int32_t *restrict count = s->count;
+    vec once[VECTORS], twice[VECTORS], unit[VECTORS];
+    int32_t *count = s->count;
     s->rows = index;
-    LANES once[l] = twice[l] = 0.0;
     for (int32_t k = 0; k < m; k++)
         LANES count[index[k * L + l]]++;
-    for (int32_t k = 0; k < m; k++) {
-#pragma omp simd
-        LANES
+    NAME(sum_repeats)(s, index, m, linear, once, twice);
+    const uint32_t plain = NAME(advance_repeats)(s, once, twice, unit);
+    if (__builtin_expect(plain != 0, 0)) {
+        sgs_lanes_aside aside; /* they have new u, and take no further part: unit 0 */
+        sgs_lanes_set_aside(s, plain, 0, &aside);
+        NAME(sum_repeats)(s, index, m, linear, once, twice);
+        (void)NAME(advance_repeats)(s, once, twice, unit);
+        sgs_lanes_bring_back(s, &aside);
+    }
+    for (int32_t k = 0; k < m; k++) /* equal points get equal values */
+        EACH
         {
-            const double x = u[index[k * L + l]], y = linear || x > 0.0 ? x : 0.0;
-            value[k * L + l] = x;
-            once[l] += y * y;
-            twice[l] += count[index[k * L + l]] * (y * y);
+            const int32_t *offset = index + (int64_t)k * L + v * W;
+            const vec q = vec_load(s->value + (int64_t)k * L + v * W);
+            const vec moved = q * (1.0 + vec_gather_counts(count, offset) * unit[v]);
+            vec_scatter(s->u, offset, linear ? moved : vec_select(vec_positive(q), moved, q));
         }
-    }
-    if (__builtin_expect(NAME(advance_repeats)(s, once, twice, unit), 0)) {
-        NAME(advance_repeats_mixed)(s, once, twice, unit);
-        for (int32_t k = 0; k < m; k++) /* plain lanes have new u, with factor 1 */
-            LANES value[k * L + l] = u[index[k * L + l]];
-    }
-    for (int32_t k = 0; k < m; k++) {
-#pragma omp simd
-        LANES
-        {
-            const double x = value[k * L + l];
-            value[k * L + l] = linear || x > 0.0 ? x * (1.0 + count[index[k * L + l]] * unit[l]) : x;
-        }
-    }
-    for (int32_t k = 0; k < m; k++) { /* equal points get equal values */
-        LANES u[index[k * L + l]] = value[k * L + l];
+    for (int32_t k = 0; k < m; k++)
         LANES count[index[k * L + l]] = 0;
-    }
 }
 
 /** Full batch: the scales alone move, and S and R are computed from them, so that nothing drifts. */
@@ -300,19 +299,37 @@ static __attribute__((noinline, cold)) void NAME(step_full_mixed)(sgs_lanes *s)
     }
 }
 
-/** Every eighth step: keep scales and the rest in range. */
+/** Every eighth step: keep scales and the rest in range. False: some lane is to be folded for that. two_scales: h is in
+ *  use. */
+SGS_INLINE bool NAME(hold_vectors)(NAME(lane_vectors) * x, bool two_scales)
+{
+    const vec least_h = (vec){0} + SGS_INACTIVE_SCALE_MIN, least_R = (vec){0} + SGS_REST_MIN;
+    vec_mask ok = vec_all_true();
+    EACH
+    {
+        ok = vec_at_least(vec_at_least(ok, x->g[v], 1.0 / SGS_SCALE_SPAN), -x->g[v], -SGS_SCALE_SPAN);
+        if (two_scales)
+            x->h[v] = vec_select(vec_at_least(vec_all_true(), x->h[v], SGS_INACTIVE_SCALE_MIN), x->h[v], least_h);
+        const vec held = vec_select(vec_at_least(vec_all_true(), x->R[v], SGS_REST_MIN), x->R[v], least_R);
+        x->R[v] = vec_select(vec_positive(x->R[v]), held, x->R[v]);
+    }
+    return mask_truths(ok) == all_truths;
+}
+
+static __attribute__((noinline, cold)) void NAME(fold_range)(sgs_lanes *s)
+{
+    LANES if (!(s->g[l] >= 1.0 / SGS_SCALE_SPAN) || !(s->g[l] <= SGS_SCALE_SPAN)) sgs_lane_fold(s, l);
+}
+
+/** The same for scalars in memory, folds included. */
 SGS_INLINE void NAME(hold_range)(sgs_lanes *s)
 {
-    uint64_t out = 0;
-#pragma omp simd reduction(| : out)
-    LANES
-    {
-        out |= (uint64_t) !(s->g[l] >= 1.0 / SGS_SCALE_SPAN) | (uint64_t) !(s->g[l] <= SGS_SCALE_SPAN);
-        s->h[l] = s->h[l] > SGS_INACTIVE_SCALE_MIN ? s->h[l] : SGS_INACTIVE_SCALE_MIN;
-        s->R[l] = s->R[l] > 0.0 && s->R[l] < SGS_REST_MIN ? SGS_REST_MIN : s->R[l];
-    }
-    if (__builtin_expect(out != 0, 0))
-        LANES if (!(s->g[l] >= 1.0 / SGS_SCALE_SPAN) || !(s->g[l] <= SGS_SCALE_SPAN)) sgs_lane_fold(s, l);
+    NAME(lane_vectors) x;
+    NAME(load_vectors)(s, &x);
+    const bool held = NAME(hold_vectors)(&x, true);
+    NAME(store_vectors)(s, &x);
+    if (__builtin_expect(!held, 0))
+        NAME(fold_range)(s);
 }
 
 SGS_INLINE void NAME(step_end)(sgs_lanes *s)
@@ -323,27 +340,11 @@ SGS_INLINE void NAME(step_end)(sgs_lanes *s)
         NAME(hold_range)(s);
 }
 
-/** hold_range for scalars in registers, but for folds: false if there are any. */
-SGS_INLINE bool NAME(hold_vectors)(NAME(lane_vectors) * x, bool left_out)
-{
-    const vec least_h = (vec){0} + SGS_INACTIVE_SCALE_MIN, least_R = (vec){0} + SGS_REST_MIN;
-    vec_mask ok = vec_all_true();
-    EACH
-    {
-        ok = vec_at_least(vec_at_least(ok, x->g[v], 1.0 / SGS_SCALE_SPAN), -x->g[v], -SGS_SCALE_SPAN);
-        if (left_out)
-            x->h[v] = vec_select(vec_at_least(vec_all_true(), x->h[v], SGS_INACTIVE_SCALE_MIN), x->h[v], least_h);
-        const vec held = vec_select(vec_at_least(vec_all_true(), x->R[v], SGS_REST_MIN), x->R[v], least_R);
-        x->R[v] = vec_select(vec_positive(x->R[v]), held, x->R[v]);
-    }
-    return mask_truths(ok) == all_truths;
-}
-
 /** The first half of a step of a list, `ahead` steps beyond s->t, in which some lanes go the plain way. */
 static __attribute__((noinline, cold)) void NAME(begin_mixed)(sgs_lanes *s, const int32_t *row, uint32_t plain,
                                                               int64_t ahead, NAME(moves) * moves)
 {
-    const NAME(list) list = {s->m, s->activation == SGS_LINEAR, s->left_out};
+    const NAME(list) list = {s->m, s->activation == SGS_LINEAR, s->left_out, false};
     NAME(lane_vectors) x;
     sgs_lanes_aside aside;
     s->rows = row;
@@ -455,15 +456,19 @@ SGS_INLINE void NAME(steps_full)(sgs_lanes *s, int64_t count)
     {                                                                                                                  \
         call;                                                                                                          \
     }
-STEPS(linear_one_in, NAME(steps_list)(s, count, (NAME(list)){1, true, false}))
-STEPS(linear_one_out, NAME(steps_list)(s, count, (NAME(list)){1, true, true}))
-STEPS(linear_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, true, false}))
-STEPS(linear_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, true, true}))
+STEPS(linear_one_in, NAME(steps_list)(s, count, (NAME(list)){1, true, false, false}))
+STEPS(linear_one_out, NAME(steps_list)(s, count, (NAME(list)){1, true, true, false}))
+STEPS(linear_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, true, false, false}))
+STEPS(linear_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, true, true, false}))
+STEPS(linear_window_in, NAME(steps_list)(s, count, (NAME(list)){s->m, true, false, true}))
+STEPS(linear_window_out, NAME(steps_list)(s, count, (NAME(list)){s->m, true, true, true}))
 STEPS(linear_repeats, NAME(steps_repeats)(s, count, true))
-STEPS(relu_one_in, NAME(steps_list)(s, count, (NAME(list)){1, false, false}))
-STEPS(relu_one_out, NAME(steps_list)(s, count, (NAME(list)){1, false, true}))
-STEPS(relu_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, false, false}))
-STEPS(relu_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, false, true}))
+STEPS(relu_one_in, NAME(steps_list)(s, count, (NAME(list)){1, false, false, false}))
+STEPS(relu_one_out, NAME(steps_list)(s, count, (NAME(list)){1, false, true, false}))
+STEPS(relu_list_in, NAME(steps_list)(s, count, (NAME(list)){s->m, false, false, false}))
+STEPS(relu_list_out, NAME(steps_list)(s, count, (NAME(list)){s->m, false, true, false}))
+STEPS(relu_window_in, NAME(steps_list)(s, count, (NAME(list)){s->m, false, false, true}))
+STEPS(relu_window_out, NAME(steps_list)(s, count, (NAME(list)){s->m, false, true, true}))
 STEPS(relu_repeats, NAME(steps_repeats)(s, count, false))
 STEPS(dense, NAME(steps_dense)(s, count))
 STEPS(full, NAME(steps_full)(s, count))
@@ -478,6 +483,10 @@ static void NAME(steps)(sgs_lanes *s, int64_t count)
         linear ? NAME(linear_repeats)(s, count) : NAME(relu_repeats)(s, count);
     else if (s->draw == SGS_DRAW_DENSE)
         NAME(dense)(s, count);
+    else if (s->draw == SGS_DRAW_WINDOW && s->left_out)
+        linear ? NAME(linear_window_out)(s, count) : NAME(relu_window_out)(s, count);
+    else if (s->draw == SGS_DRAW_WINDOW)
+        linear ? NAME(linear_window_in)(s, count) : NAME(relu_window_in)(s, count);
     else if (s->m == 1 && s->left_out)
         linear ? NAME(linear_one_out)(s, count) : NAME(relu_one_out)(s, count);
     else if (s->m == 1)

@@ -177,6 +177,15 @@ static inline vec vec_gather(const double *u, const int32_t *offset)
 #endif
 }
 
+/** count[offset[j]] for j < W, as doubles. */
+static inline vec vec_gather_counts(const int32_t *count, const int32_t *offset)
+{
+    vec_half v;
+    for (int j = 0; j < W; j++)
+        v[j] = count[offset[j]];
+    return __builtin_convertvector(v, vec);
+}
+
 /** The same offsets, to be loaded again: kept from the gather to the scatter they take more registers than there are.
  */
 static inline const int32_t *vec_again(const int32_t *offset)
