@@ -1,5 +1,5 @@
 /* Predicted steps of a run: model.md section 5, and fits to what runs took on grids of all samplings, both activations,
- * n = 2 .. 256 and eps = 0.02 .. 1 (16 seeds each; most cells within 1.2, tests/bench/predict_check.py shows them).
+ * n = 2 .. 256 and eps = 0.02 .. 1 (16 seeds each; most cells within 1.2; tests/unit/test_sched_predict.c has some).
  * Nothing here is part of a run's bits, so libm is fine. */
 #include "sgdsweep/sched.h"
 #include "shape.h"
@@ -64,8 +64,8 @@ static double walk_length(double ln_m, double tol)
     return fmax(12.6 + 2.1 * ln_m + decades * (2.4 + 0.2 * ln_m), 1.0);
 }
 
-/* shuffle with a second batch in its epoch, and cyclic: no diffusion, the points leave one after the other. Larger
- * windows of cyclic meet in fewer ways and separate sooner. */
+/* shuffle with a second batch in its epoch, and cyclic where b or n - b divides n: no diffusion, the points leave one
+ * after the other. Larger windows of cyclic meet in fewer ways and separate sooner. */
 static double ordered_length(const sgs_run *run, double walk, double ln_m)
 {
     double m = active_points(run);
@@ -82,18 +82,45 @@ static double ordered_length(const sgs_run *run, double walk, double ln_m)
     return length;
 }
 
-static double predict_sparse(const sgs_run *run, const sgs_stop *stop)
+/* Steps of the walk's clock for a length of it, where b points are drawn. */
+static double walk_steps(const sgs_run *run, double length, double b)
 {
     double n = run->n;
-    double b = run->b;
+    double draws = run->sampling == SGS_WITH_REPLACEMENT ? b / n : b * (n - b) / (n * (n - 1));
+    return length / (draws * walk_rate(run->eps));
+}
+
+/* Steps until one point is left. */
+static double separation(const sgs_run *run, const sgs_stop *stop)
+{
     double ln_m = log(active_points(run));
     double length = walk_length(ln_m, stop->tol);
 
     length = shape_is_ordered(run) ? ordered_length(run, length, ln_m) : MEAN_OVER_MEDIAN * length;
-    double draws = run->sampling == SGS_WITH_REPLACEMENT ? b / n : b * (n - b) / (n * (n - 1));
-    double steps = length / (draws * walk_rate(run->eps));
+    return walk_steps(run, length, run->b);
+}
+
+/* Cyclic windows begin at multiples of g = gcd(n, b), and neighbours part in two of the n / g windows whatever b: the
+ * last two take as long as with random batches of g. Before that points leave one after the other, by the batches' own
+ * clock. Fitted on n / g = 8 .. 1001. */
+static double separation_cyclic(const sgs_run *run, const sgs_stop *stop)
+{
+    double m = active_points(run);
+    double g = run->n / (double)sgs_windows(run);
+
+    if (run->b == g || run->n - run->b == g)
+        return separation(run, stop);
+    double last = (m < run->n ? 12.7 : 14.5) * walk_length(log(m), stop->tol) / walk_length(log(m), 1e-6);
+    double first = run->init == SGS_INIT_ONES ? 0.5 * m : 0.5 * m / fmax(log(m), 1);
+    return walk_steps(run, last, g) + walk_steps(run, first, run->b);
+}
+
+static double predict_sparse(const sgs_run *run, const sgs_stop *stop)
+{
+    double steps = run->sampling == SGS_CYCLIC ? separation_cyclic(run, stop) : separation(run, stop);
+
     if (run->eps > 0.45)
-        steps = fmax(steps, 0.65 * n / b * settling(run, stop));
+        steps = fmax(steps, 0.65 * run->n / run->b * settling(run, stop));
     return steps + growth(run);
 }
 

@@ -193,11 +193,17 @@ double sgs_sched_block_predicted(sgs_sched *sched, sgs_block block)
 /* ---- what is to do ------------------------------------------------------------------------------------------------
  */
 
+/* -1 for no run. */
+static int64_t strip_of(const sgs_sched *sched, int64_t run)
+{
+    return run < 0 ? -1 : run / sched->strip_runs;
+}
+
 /* So many predicted seconds of a cell more, or less, wait as pieces. */
 static void wait_in(sgs_sched *sched, int64_t first, double seconds)
 {
     sched->waiting_s += seconds;
-    strips_wait(&sched->strips, first / sched->strip_runs, seconds);
+    strips_wait(&sched->strips, strip_of(sched, first), seconds);
 }
 
 /* One piece from the front of a range inside a strip: whole cells until there is enough; a rest too small to stand
@@ -366,9 +372,11 @@ static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const st
         return runs > 0 ? runs : 1;
     /* Neither this block nor the rest should leave most lanes empty; but the last blocks of a sweep are dealt out. */
     int64_t rest = end - first - runs;
-    double whole_s = block_s(sched, (sgs_block){first, runs + rest}).corrected;
-    bool absorb = rest < LANES && 2 * rest <= runs && runs + rest <= limit && isinf(rule->max_s) &&
-                  whole_s <= fmax(rule->share_s, rule->target_s);
+    bool absorb = rest < LANES && 2 * rest <= runs && runs + rest <= limit && isinf(rule->max_s);
+    if (absorb) {
+        double whole_s = block_s(sched, (sgs_block){first, runs + rest}).corrected;
+        absorb = whole_s <= fmax(rule->share_s, rule->target_s);
+    }
     return absorb ? runs + rest : runs - runs % LANES;
 }
 
@@ -390,7 +398,7 @@ static size_t choose_near(sgs_sched *sched, double max_run_s, int64_t near, cons
     struct pieces *pieces = &sched->pieces;
     size_t longest = choose_longest(sched, max_run_s);
     size_t place = pieces->count;
-    int64_t own = near < 0 ? -1 : near / sched->strip_runs;
+    int64_t own = strip_of(sched, near);
     double long_s = NEAR_SHARE * rule->share_s / groups_scale(&sched->groups) / LANES;
     bool look = sched->strips.at && isinf(max_run_s);
 
@@ -428,7 +436,7 @@ static bool hand_out(sgs_sched *sched, double max_seconds, const int64_t *near, 
     blocks_insert(&sched->out, *block);
     sched->waiting -= block->count;
     if (near && isinf(rule.max_s))
-        strips_move(&sched->strips, *near < 0 ? -1 : *near / sched->strip_runs, block->first / sched->strip_runs);
+        strips_move(&sched->strips, strip_of(sched, *near), strip_of(sched, block->first));
     return true;
 }
 

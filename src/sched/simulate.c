@@ -32,11 +32,14 @@ static const double SHARE_PART = 1e-4;
 struct hold {
     sgs_block block;
     double begin_s, ready_s, took_s; /* its mean lane ends at ready; predicted */
+    double tail_s, spread_s;         /* its runs end within spread_s of their mean, the last at ready + tail */
+    int lanes;                       /* of its trainer */
 };
 
 struct trainer {
-    double ready_s, tail_s, latency_s;
+    double ready_s, tail_s, latency_s; /* ready and tail of the youngest block */
     int64_t strip;
+    int lanes;
     struct hold hand[HANDS]; /* oldest first */
     int count;
     bool waits; /* its question is open */
@@ -76,24 +79,37 @@ static bool first_run(const struct world *world, sgs_block block, sgs_run *run)
     return sgs_grid_run(sched_grid(world->sched), block.first, run, &stop); /* skipped runs are never handed out */
 }
 
-/* How long a trainer works on a block, and what it leaves when nothing of the strip follows: when half of its lanes are
- * empty it goes on with fewer. */
-static double block_takes_s(const struct world *world, sgs_block block, double *tail_s)
+/* A trainer's work on a block: its share of the lanes' time, which blocks of one strip have in common, and what is left
+ * after that if nothing of the strip follows. */
+struct work {
+    int lanes;
+    double takes_s, tail_s, spread_s;
+    double alone_s; /* what the master reckons with, which does not know what else is in the lanes */
+};
+
+/* lanes: of a trainer that has runs of the strip under way, or 0; far too few are replaced. The last runs of a block go
+ * on with fewer lanes when half of them are empty. */
+static struct work work_on(const struct world *world, sgs_block block, int lanes)
 {
     sgs_run run;
     double predicted_s = sgs_sched_block_predicted(world->sched, block);
+    struct work work = {.lanes = lanes};
 
-    *tail_s = 0;
     if (!first_run(world, block, &run))
-        return 0;
+        return work;
+    int fitting = sgs_predict_lanes(&run, block.count);
+    if (4 * lanes <= fitting)
+        work.lanes = fitting;
     bool drawn = run.sampling == SGS_WITHOUT_REPLACEMENT || run.sampling == SGS_WITH_REPLACEMENT;
-    int lanes = sgs_predict_lanes(&run, block.count);
-    double together = fmin((double)block.count, lanes);
-    double seconds = predicted_s * sgs_predict_slowdown(&run, block.count);
-    double rounds = fmax(1, (double)block.count / lanes);
-    double narrow = fmin(1, sched_takes_s(&run, (int64_t)ceil(together / 2)) / sched_takes_s(&run, (int64_t)together));
-    *tail_s = narrow * seconds / rounds * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
-    return seconds;
+    int64_t together = block.count < work.lanes ? block.count : work.lanes;
+    int64_t shared = block.count > work.lanes ? block.count : work.lanes;
+    double run_s = predicted_s / (double)block.count * sched_takes_s(&run, work.lanes);
+    double narrow = fmin(1, sched_takes_s(&run, (together + 1) / 2) / sched_takes_s(&run, together));
+    work.spread_s = narrow * run_s * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
+    work.takes_s = predicted_s * sgs_predict_slowdown(&run, shared);
+    work.alone_s = predicted_s * sgs_predict_slowdown(&run, block.count);
+    work.tail_s = fmax(work.spread_s, run_s + (lanes == 0 ? work.spread_s : 0) - work.takes_s);
+    return work;
 }
 
 /* The master spends some time on a message that arrived now; returns when it is done with it. */
@@ -114,13 +130,14 @@ static double ends_s(const struct trainer *trainer)
     return trainer->ready_s + (trainer->count > 0 ? trainer->tail_s : 0);
 }
 
-/* Put a block into a trainer's hands, that takes so long, with such a tail. */
-static bool hold_block(struct world *world, int who, struct hold hold, double tail_s)
+/* Put a block into a trainer's hands. */
+static bool hold_block(struct world *world, int who, struct hold hold)
 {
     struct trainer *trainer = &world->trainers[who];
 
     trainer->ready_s = hold.ready_s;
-    trainer->tail_s = tail_s;
+    trainer->tail_s = hold.tail_s;
+    trainer->lanes = hold.lanes;
     trainer->strip = hold.block.first / world->strip_runs;
     trainer->hand[trainer->count++] = hold;
     trainer->waits = false;
@@ -133,13 +150,14 @@ static bool take_block(struct world *world, int who, sgs_block block, double arr
 {
     struct trainer *trainer = &world->trainers[who];
     int64_t strip = block.first / world->strip_runs;
-    double tail_s = 0;
-    double takes_s = block_takes_s(world, block, &tail_s);
-    double begin_s = fmax(arrives_s, trainer->ready_s + (strip == trainer->strip ? 0 : trainer->tail_s));
+    bool goes_on = strip == trainer->strip && arrives_s < trainer->ready_s + trainer->tail_s;
+    struct work work = work_on(world, block, goes_on ? trainer->lanes : 0);
+    double begin_s = fmax(arrives_s, trainer->ready_s + (goes_on ? 0 : trainer->tail_s));
+    struct hold hold = {block, begin_s, begin_s + work.takes_s, work.takes_s, work.tail_s, work.spread_s, work.lanes};
 
-    sgs_share_took(world->share, who, world->now_s, block.count, takes_s);
+    sgs_share_took(world->share, who, world->now_s, block.count, work.alone_s);
     world->sum.blocks++;
-    if (!hold_block(world, who, (struct hold){block, begin_s, begin_s + takes_s, takes_s}, tail_s))
+    if (!hold_block(world, who, hold))
         return false;
     double lead_s = is_master(world, who) ? 0 : fmin(2 * trainer->latency_s, LEAD_MAX_S);
     return events_add(&world->events, fmax(arrives_s, fmax(begin_s, trainer->ready_s - lead_s)), ASK, who);
@@ -217,11 +235,11 @@ static bool run_dry(struct world *world, int who)
 
 /* Runs of a trainer's last block that have not ended by now, begun or not: those in the lanes end one after the other.
  */
-static int64_t unfinished(const struct world *world, const struct trainer *trainer, const sgs_run *run)
+static int64_t unfinished(const struct world *world, const struct trainer *trainer)
 {
     const struct hold *hold = &trainer->hand[trainer->count - 1];
-    double lanes = fmin((double)hold->block.count, sgs_predict_lanes(run, hold->block.count));
-    double first_end_s = fmax(hold->begin_s, trainer->ready_s - trainer->tail_s);
+    double lanes = fmin((double)hold->block.count, hold->lanes);
+    double first_end_s = fmax(hold->begin_s, ends_s(trainer) - 2 * hold->spread_s);
     double runs = lanes;
 
     if (world->now_s > first_end_s)
@@ -236,6 +254,7 @@ struct gift {
     int giver, parts, first;
     sgs_block block;       /* unfinished */
     double left_s, tail_s; /* of every part */
+    int lanes;
     double move_s;
 };
 
@@ -248,7 +267,7 @@ static bool decide(const struct world *world, int giver, int takers, struct gift
     *gift = (struct gift){.giver = giver, .first = trainer->count > 1 ? 0 : 1};
     if (trainer->count == 0 || !first_run(world, hold->block, &run))
         return false;
-    int64_t runs = hold->begin_s >= world->now_s ? hold->block.count : unfinished(world, trainer, &run);
+    int64_t runs = hold->begin_s >= world->now_s ? hold->block.count : unfinished(world, trainer);
     double left_s = ends_s(trainer) - fmax(world->now_s, hold->begin_s);
     int lanes = sgs_predict_lanes(&run, runs);
     int64_t begun = hold->begin_s >= world->now_s ? 0 : runs < lanes ? runs : lanes;
@@ -262,6 +281,7 @@ static bool decide(const struct world *world, int giver, int takers, struct gift
     gift->block = (sgs_block){hold->block.first + hold->block.count - runs, runs};
     gift->left_s = left_s * faster;
     gift->tail_s = fmin(0.5 * gift->left_s, trainer->tail_s);
+    gift->lanes = sgs_predict_lanes(&run, most);
     return gift->parts > gift->first;
 }
 
@@ -279,7 +299,8 @@ static bool take_part(struct world *world, int who, const struct gift *gift, int
         world->dry--;
         world->sum.handed_over++;
     }
-    if (!hold_block(world, who, (struct hold){block, begin_s, ready_s, took_s}, gift->tail_s))
+    if (!hold_block(world, who,
+                    (struct hold){block, begin_s, ready_s, took_s, gift->tail_s, gift->tail_s, gift->lanes}))
         return false;
     return events_add(&world->events, fmax(begin_s, ready_s), ASK, who);
 }
@@ -303,9 +324,11 @@ static bool give(struct world *world, const struct gift *gift)
     if (gift->first == 1) {
         good = good && take_part(world, gift->giver, gift, 0, world->now_s);
     } else {
-        trainer->ready_s = trainer->hand[trainer->count - 1].ready_s;
-        trainer->strip = trainer->hand[trainer->count - 1].block.first / world->strip_runs;
-        (void)block_takes_s(world, trainer->hand[trainer->count - 1].block, &trainer->tail_s);
+        const struct hold *kept = &trainer->hand[trainer->count - 1];
+        trainer->ready_s = kept->ready_s;
+        trainer->tail_s = kept->tail_s;
+        trainer->lanes = kept->lanes;
+        trainer->strip = kept->block.first / world->strip_runs;
     }
     for (int part = gift->first; part < gift->parts && good; part++)
         good = take_part(world, sgs_share_taker(world->share), gift, part, arrives_s);

@@ -57,11 +57,11 @@ static double reference_ns(const sgs_run *run)
     case KIND_DENSE:
         return is_far ? 0.72 * n : n * (0.4 + 1.5 / sqrt(n));
     case KIND_REPEATS:
-        return m * (is_far ? 14 : 7.3 + 2.2 * decades);
+        return 0.6 + m * (is_far ? 4.5 + (m > 32 ? 2 : 0) : 2.45 + (m > 32 ? 1.8 : 0.8) * decades);
     case KIND_SHUFFLED:
         return is_far ? 6.5 * m : 1.2 + m * (is_small ? 2.75 : 3.3);
     case KIND_WINDOW:
-        return is_small ? 1.6 + 0.7 * m : 2 + 1.35 * m;
+        return 1.15 + m * (is_far ? 0.9 : 0.24 + 0.25 * decades);
     case KIND_FULL:
     default:
         return run->n <= 512 ? 0.86 : 1.45;
@@ -96,7 +96,7 @@ static double machine_factor(const sgs_run *run, const sgs_speed *speed)
 
 sgs_speed sgs_speed_default(void)
 {
-    return (sgs_speed){.run_s = 1e-6, .point_s = 100e-9};
+    return (sgs_speed){.run_s = 0.5e-6, .point_s = 28e-9};
 }
 
 bool sgs_speed_add(sgs_speed *speed, sgs_shape_speed shape)
@@ -124,8 +124,8 @@ enum { WIDTHS = sizeof widths / sizeof widths[0], WIDE_FROM_RUNS = 128 };
 
 /* What a step of a trainer of each width costs, in steps of a run among 32: measured on the machine of the fits. */
 static const double width_cost[][WIDTHS] = {
-    [KIND_FULL] = {24, 27, 32},   [KIND_SPARSE] = {10, 16, 32},      [KIND_DENSE] = {9.2, 17, 32},
-    [KIND_REPEATS] = {8, 16, 32}, [KIND_SHUFFLED] = {8.5, 15.5, 32}, [KIND_WINDOW] = {21, 22, 32}};
+    [KIND_FULL] = {24, 27, 32},     [KIND_SPARSE] = {10, 16, 32},      [KIND_DENSE] = {9.2, 17, 32},
+    [KIND_REPEATS] = {8.5, 16, 32}, [KIND_SHUFFLED] = {8.5, 15.5, 32}, [KIND_WINDOW] = {19, 25, 32}};
 
 /* Most lanes of a trainer for so many runs (src/train/trainer.c). */
 static int most_lanes(const sgs_run *run, int64_t runs)

@@ -261,6 +261,12 @@ static void agrees_with_what_runs_took(void **state)
         {SGS_RELU, SGS_CYCLIC, 256, 128, 0.3, 336},
         {SGS_RELU, SGS_CYCLIC, 256, 255, 0.05, 2615520},
         {SGS_RELU, SGS_CYCLIC, 256, 255, 0.3, 56704},
+        {SGS_LINEAR, SGS_CYCLIC, 250, 31, 0.05, 1451698}, /* gcd 1: as long as with small batches */
+        {SGS_RELU, SGS_CYCLIC, 250, 31, 0.05, 1265056},
+        {SGS_RELU, SGS_CYCLIC, 250, 31, 0.4, 18604},
+        {SGS_RELU, SGS_CYCLIC, 100, 15, 0.05, 126120},
+        {SGS_RELU, SGS_CYCLIC, 100, 51, 0.2, 31829},
+        {SGS_RELU, SGS_CYCLIC, 100, 92, 0.2, 9862},
         {SGS_RELU, SGS_CYCLIC, 256, 256, 0.05, 248},
         {SGS_RELU, SGS_CYCLIC, 256, 256, 0.3, 40},
     };
