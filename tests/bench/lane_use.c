@@ -1,8 +1,8 @@
 /** @file lane_use.c
  *  What the lanes of a trainer are used for, on blocks of runs whose lengths differ a hundredfold: the share of lane
  * steps that belong to a run, with the runs in an order drawn at random and longest first (as a grid with ascending
- * step sizes has them), and the share of time that is not steps (starts, sums, checks, folds, measures). Times are
- * processor time; the steps alone are timed in turns with the blocks.
+ * step sizes has them); and what of the time is not steps: the sums that keep them exact, and the rest (starts, checks,
+ * folds, measures). Times are processor time; steps and sums alone are timed in turns with the blocks.
  *
  *      cmake --preset dev -B build-tests && cmake --build build-tests --target lane_use && build-tests/tests/lane_use
  */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RUNS = 512, ROUNDS = 3 };
+enum { RUNS = 512, ROUNDS = 7 };
 
 typedef struct block {
     sgs_run shape;
@@ -101,8 +101,13 @@ static double time_block(block *b, int64_t *clock, double *use)
     return took;
 }
 
-/* Seconds of a step of all lanes: of stretches of steps with a sum each, less those of the sums. */
-static double time_steps(const block *b, double seconds)
+/* Seconds of a step of all lanes, and of the sums that belong to it. */
+typedef struct step_time {
+    double step_s, sum_s;
+} step_time;
+
+/* Of stretches of steps with a sum each, and of as many sums alone. */
+static step_time time_steps(const block *b, double seconds)
 {
     block endless = *b;
     const sgs_feed feed = {.next = endless_run, .done = run_done, .context = &endless};
@@ -126,7 +131,8 @@ static double time_steps(const block *b, double seconds)
         lanes->kernel->sums(lanes);
     const double end = processor_s();
     sgs_trainer_destroy(trainer);
-    return (2.0 * middle - start - end) / ((double)count * (double)stretch);
+    const double steps = (double)count * (double)stretch;
+    return (step_time){(2.0 * middle - start - end) / steps, (end - middle) / steps};
 }
 
 static int ascending(const void *left, const void *right)
@@ -150,7 +156,7 @@ static void shuffle(int order[RUNS], unsigned seed)
 static void measure(int32_t n, int32_t b)
 {
     block it = {.shape = {.activation = SGS_RELU, .d = n, .n = n, .b = b, .scale = 0.1}};
-    double rest[ROUNDS], drawn = 0.0, use = 0.0, took = 0.0;
+    double sums[ROUNDS], rest[ROUNDS], drawn = 0.0, use = 0.0, took = 0.0;
     int64_t ignored;
     shuffle(it.order, 1);
     (void)time_block(&it, &ignored, &drawn);
@@ -159,11 +165,15 @@ static void measure(int32_t n, int32_t b)
     for (int k = 0; k < ROUNDS; k++) {
         int64_t clock = 0;
         took = time_block(&it, &clock, &use);
-        rest[k] = 100.0 * (1.0 - time_steps(&it, fmin(0.5, took)) * (double)clock / took);
+        const step_time time = time_steps(&it, fmin(0.5, took));
+        sums[k] = 100.0 * time.sum_s * (double)clock / took;
+        rest[k] = 100.0 * (1.0 - time.step_s * (double)clock / took) - sums[k];
     }
+    qsort(sums, ROUNDS, sizeof *sums, ascending);
     qsort(rest, ROUNDS, sizeof *rest, ascending);
-    printf("%6d %6d %12lld %12lld %8.2f %8.1f %8.1f %8.1f  (%.1f to %.1f)\n", n, b, (long long)it.shortest,
-           (long long)it.longest, took, 100.0 * drawn, 100.0 * use, rest[ROUNDS / 2], rest[0], rest[ROUNDS - 1]);
+    printf("%6d %6d %12lld %12lld %9.4f %8.1f %8.1f %8.1f %8.1f  (%.1f to %.1f)\n", n, b, (long long)it.shortest,
+           (long long)it.longest, took, 100.0 * drawn, 100.0 * use, sums[ROUNDS / 2], rest[ROUNDS / 2], rest[0],
+           rest[ROUNDS - 1]);
     fflush(stdout);
 }
 
@@ -173,9 +183,9 @@ int main(int argc, char **argv)
     static const int32_t shapes[][2] = {{100, 1},  {100, 10},  {100, 50},   {100, 99},   {100, 100},
                                         {1000, 1}, {1000, 10}, {1000, 500}, {1000, 999}, {1000, 1000}};
     printf("%d runs a block, relu, without replacement, %s\n", RUNS, sgs_trainer_isa());
-    printf(
-        "     n      b     shortest      longest  seconds   lanes%%:drawn,first  not steps%% (median of %d, spread)\n",
-        ROUNDS);
+    printf("     n      b     shortest      longest   seconds  lanes%%:drawn,first    sums%%    rest%% (median of %d, "
+           "spread)\n",
+           ROUNDS);
     if (argc == 3)
         measure((int32_t)strtol(argv[1], NULL, 10), (int32_t)strtol(argv[2], NULL, 10));
     for (size_t k = 0; argc != 3 && k < sizeof shapes / sizeof *shapes; k++)

@@ -17,12 +17,14 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RANKS = [10, 100, 300, 1000, 3000, 10000, 30000, 100000]
-# Runs of some milliseconds and some seconds, and a mixture over six orders of magnitude.
+# Runs of some milliseconds and some seconds, and mixtures over six orders of magnitude.
+MIXED = ("dimension: [4, 100, 1000]\nbatch_size: [1, 10, n/2, n-1, n]\nactivation: [linear, relu]\n"
+         "step_size: {scaled_by_batch: {log: [0.01, 0.45], points: 10}}\nseed: {first: 1, count: %d}\n")
 GRIDS = {
     "10^6 runs of 5 ms": "dimension: 64\nbatch_size: 1\nstep_size: {scaled_by_batch: [0.03, 0.032]}\nactivation: relu\n"
                          "seed: {first: 1, count: 500000}\n",
-    "10^6 mixed runs": "dimension: [4, 100, 1000]\nbatch_size: [1, 10, n/2, n-1, n]\nactivation: [linear, relu]\n"
-                       "step_size: {scaled_by_batch: {log: [0.01, 0.45], points: 10}}\nseed: {first: 1, count: 3334}\n",
+    "10^6 mixed runs": MIXED % 3334,
+    "10^8 mixed runs": MIXED % 333400,
     "10^9 runs of 5 ms": "dimension: 64\nbatch_size: 1\nstep_size: {scaled_by_batch: [0.03, 0.032]}\nactivation: relu\n"
                          "seed: {first: 1, count: 500000000}\n",
     "10^9 runs of 2 us": "dimension: 2\nbatch_size: n\nstep_size: {scaled_by_batch: [0.2, 0.25]}\n"
