@@ -247,6 +247,7 @@ class SlurmTest(unittest.TestCase):
             with self.subTest(victim=victim):
                 file = f"{victim}.h5"
                 run = f"srun --mpi=pmix {self.cluster.path('sgdsweep')} run {self.grid} -o {file} --progress none"
+                run = f"SLURM_PMIX_FENCE=ring {run}"  # as in jobs/life.sh: with the default one start in ten crashes
                 job = self.cluster.submit("-N3", "--ntasks-per-node=1", "--output=%j.out", "--wrap", run)
                 frozen = self.catch(job, file)
                 pid = next(pid for pid in frozen if self.rank_of(pid) == victim)
