@@ -7,9 +7,11 @@
 packages_build=(gcc libc6-dev cmake make ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
     libgsl-dev librandom123-dev libsleef-dev libfyaml-dev libxxhash-dev libisal-dev libjansson-dev)
 packages_analysis=(python3 python3-numpy python3-h5py python3-h5netcdf python3-xarray python3-matplotlib python3-scipy)
-packages_tests=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3-netcdf4
-    hdf5-tools netcdf-bin r-base-core r-cran-ncdf4 python3-plotly python3-selenium chromium chromium-driver)
+packages_tests=(libcmocka-dev libsimde-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck
+    python3-netcdf4 hdf5-tools netcdf-bin r-base-core r-cran-ncdf4 python3-plotly python3-selenium chromium
+    chromium-driver)
 packages_slurm=(slurm-wlm munge)
+packages_emulated=(qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross)
 
 # The same needs as tools, pkg-config modules, headers and Python modules, for machines without these packages.
 needed_tools=(cmake mpicc mpirun pkg-config)

@@ -31,6 +31,7 @@ if ((install)); then
     packages_install "${packages_build[@]}" "${packages_analysis[@]}" "${packages_tests[@]}"
     # In a subshell: without a Slurm its tests are skipped, and say so.
     (packages_install "${packages_slurm[@]}") || say "the tests of the Slurm scripts will be skipped"
+    [[ -z ${SGDSWEEP_TEST_FULL:-} ]] || packages_install "${packages_emulated[@]}"
 fi
 python_find || die "no Python with ${needed_python[*]}; set SGDSWEEP_PYTHON to one that has them"
 

@@ -314,7 +314,8 @@ static inline vec_whole vec_high_two(vec_bits a, vec_bits b)
 #if W == 4
     return __builtin_shufflevector((vec_whole)a, (vec_whole)b, 1, 3, 5, 7, 9, 11, 13, 15);
 #else
-    return __builtin_shufflevector((vec_whole)a, (vec_whole)b, 1, 3, 5, 7);
+    enum { HIGH = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ }; /* place of a number's high half in its two */
+    return __builtin_shufflevector((vec_whole)a, (vec_whole)b, HIGH, HIGH + 2, HIGH + 4, HIGH + 6);
 #endif
 }
 #endif
