@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MEASURED_SHAPES = 24, TURNS = 3, SMALL_N = 10, LARGE_N = 500 };
+enum { MEASURED_SHAPES = 24, REPEATS = 3 };
 
 /* ---- from a file --------------------------------------------------------------------------------------------------
  */
@@ -120,73 +120,60 @@ static int dearest_shapes(const sgs_grid *grid, struct shape *shapes)
     return count;
 }
 
-/* Nanoseconds of a step or of a run of a shape, in so many seconds. */
+/* Nanoseconds of a step or of a run of a shape. */
 static sgs_status time_shape(bench_kind kind, const sgs_run *run, double seconds, double *ns, sgs_error *err)
 {
     bench_cell cell = {0};
     sgs_run tame = *run;
 
     tame.eps = 0.01; /* so that no run ends or leaves the basin */
-    sgs_status status = bench_cell_open(&cell, kind, &tame, 1, err);
+    sgs_status status = bench_cell_open(&cell, kind, &tame, REPEATS, err);
 
     if (status == SGS_OK)
-        status = bench_warm_up(&cell, seconds / 3, err);
-    if (status == SGS_OK)
-        status = bench_repeat(&cell, 2 * seconds / 3, err);
-    if (status == SGS_OK)
-        *ns = cell.ns[0];
+        status = bench_warm_up(&cell, seconds / (REPEATS + 1), err);
+    for (int i = 0; status == SGS_OK && i < REPEATS; i++)
+        status = bench_repeat(&cell, seconds / (REPEATS + 1), err);
+    if (status == SGS_OK) {
+        bench_summarise(&cell);
+        *ns = cell.spread.median;
+    }
     bench_cell_close(&cell);
     return status;
 }
 
-static double median_of_three(const double *x)
-{
-    return fmax(fmin(x[0], x[1]), fmin(fmax(x[0], x[1]), x[2]));
-}
-
-/* What a run costs whatever its length, at two sizes. */
-static sgs_status time_runs(const sgs_run *like, double seconds, double *small_ns, double *large_ns, sgs_error *err)
+/* What a run costs whatever its length: a line through two sizes. */
+static sgs_status measure_runs(const sgs_run *like, double seconds, sgs_speed *speed, sgs_error *err)
 {
     sgs_run small = *like;
     sgs_run large = *like;
+    double ns[2] = {0, 0};
 
-    small.d = small.n = SMALL_N;
-    large.d = large.n = LARGE_N;
+    small.d = small.n = 10;
+    large.d = large.n = 500;
     small.b = large.b = 1;
-    sgs_status status = time_shape(BENCH_RUN, &small, seconds / 2, small_ns, err);
-    return status == SGS_OK ? time_shape(BENCH_RUN, &large, seconds / 2, large_ns, err) : status;
+    sgs_status status = time_shape(BENCH_RUN, &small, seconds / 2, &ns[0], err);
+    if (status == SGS_OK)
+        status = time_shape(BENCH_RUN, &large, seconds / 2, &ns[1], err);
+    if (status != SGS_OK)
+        return status;
+    speed->point_s = 1e-9 * fmax(ns[1] - ns[0], 0) / (large.n - small.n);
+    speed->run_s = fmax(1e-9 * ns[0] - speed->point_s * small.n, 0);
+    return SGS_OK;
 }
 
-/* A line through the two. */
-static void fit_runs(sgs_speed *speed, double small_ns, double large_ns)
-{
-    speed->point_s = 1e-9 * fmax(large_ns - small_ns, 0) / (LARGE_N - SMALL_N);
-    speed->run_s = fmax(1e-9 * small_ns - speed->point_s * SMALL_N, 0);
-}
-
-/* Shapes take turns, so that what disturbs the machine for a while disturbs one turn of each. */
 sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *speed, sgs_error *err)
 {
     struct shape shapes[MEASURED_SHAPES];
-    double ns[MEASURED_SHAPES + 2][TURNS] = {{0}};
     int count = dearest_shapes(grid, shapes);
-    const double turn_s = seconds / ((count + 1) * TURNS);
     sgs_status status = SGS_OK;
 
     *speed = sgs_speed_default();
-    for (int turn = 0; turn < TURNS && count > 0; turn++) {
-        for (int i = 0; i < count && status == SGS_OK; i++)
-            status = time_shape(BENCH_STEP, &shapes[i].run, turn_s, &ns[i][turn], err);
-        if (status == SGS_OK)
-            status = time_runs(&shapes[0].run, turn_s, &ns[count][turn], &ns[count + 1][turn], err);
-        if (status != SGS_OK)
-            return status;
-    }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && status == SGS_OK; i++) {
         const sgs_run *run = &shapes[i].run;
-        (void)sgs_speed_add(speed, (sgs_shape_speed){run->sampling, run->n, run->b, 1e-9 * median_of_three(ns[i])});
+        double ns = 0;
+        status = time_shape(BENCH_STEP, run, seconds / (count + 1), &ns, err);
+        if (status == SGS_OK)
+            (void)sgs_speed_add(speed, (sgs_shape_speed){run->sampling, run->n, run->b, 1e-9 * ns});
     }
-    if (count > 0)
-        fit_runs(speed, median_of_three(ns[count]), median_of_three(ns[count + 1]));
-    return SGS_OK;
+    return status == SGS_OK && count > 0 ? measure_runs(&shapes[0].run, seconds / (count + 1), speed, err) : status;
 }
