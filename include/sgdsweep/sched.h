@@ -20,10 +20,11 @@ typedef struct sgs_shape_speed {
 
 enum { SGS_SPEED_SHAPES = 64 };
 
-/** Speed of the machine: the seconds that a run costs whatever its length = run + point * n, and what was measured of
- *  steps; other shapes follow from the nearest one of their kind. */
+/** Speed of the machine: the seconds that a run costs whatever its length = run + point * n, doubles in a vector
+ *  (sgs_trainer_vector), and what was measured of steps; other shapes follow from the nearest one of their kind. */
 typedef struct sgs_speed {
     double run_s, point_s;
+    int vector;
     int shapes;
     sgs_shape_speed shape[SGS_SPEED_SHAPES];
 } sgs_speed;
@@ -40,10 +41,22 @@ double sgs_predict_steps(const sgs_run *run, const sgs_stop *stop);
 double sgs_predict_step_seconds(const sgs_run *run, const sgs_speed *speed);
 double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_speed *speed);
 
+/** What trainers of each number of lanes cost for runs of one shape. */
+enum { SGS_WIDTHS = 4 };
+typedef struct sgs_widths {
+    int count;
+    int lanes[SGS_WIDTHS];   /**< ascending */
+    double cost[SGS_WIDTHS]; /**< of a step of such a trainer, in steps of a run with all lanes busy */
+    int few, many;           /**< places of the widest for fewer than 128 runs, and for more */
+} sgs_widths;
+
+/** @param[in] vector  doubles in a vector, as in sgs_speed */
+sgs_widths sgs_predict_widths(const sgs_run *run, int vector);
+
 /** Lanes of a trainer made for so many runs, and how much longer than predicted a run's steps take there, in seconds of
  *  the trainer divided by runs. */
-int sgs_predict_lanes(const sgs_run *run, int64_t runs);
-double sgs_predict_slowdown(const sgs_run *run, int64_t together);
+int sgs_predict_lanes(const sgs_widths *widths, int64_t runs);
+double sgs_predict_slowdown(const sgs_widths *widths, int64_t together);
 
 /** What a whole grid is predicted to take. */
 typedef struct sgs_forecast {
@@ -164,19 +177,19 @@ bool sgs_share_is_asked(const sgs_share *share, int who);
 
 /** Seconds that are lost where runs, so many of them begun, go on in another trainer: each begins with up to a stride
  * on its own. step_s: of a run's step where it was. And where that is another rank's. */
-double sgs_share_restart_s(const sgs_run *run, int64_t begun, double step_s);
-double sgs_share_move_s(const sgs_run *run, int64_t begun, double step_s);
+double sgs_share_restart_s(const sgs_run *run, const sgs_widths *widths, int64_t begun, double step_s);
+double sgs_share_move_s(const sgs_run *run, const sgs_widths *widths, int64_t begun, double step_s);
 
 /** Into how many parts, its own included, a trainer splits unfinished runs alike that will take it left_s: no more than
  *  takers + 1, and 1 where it would not gain more than moving costs.
  *  @param[in] move_s  seconds that handing over takes */
-int sgs_share_parts(const sgs_run *run, int64_t unfinished, int takers, double left_s, double move_s);
+int sgs_share_parts(const sgs_widths *widths, int64_t unfinished, int takers, double left_s, double move_s);
 
 /** The same for runs that it need not keep: at least 1, at most takers, each to another trainer. */
-int sgs_share_parts_away(const sgs_run *run, int64_t unfinished, int takers);
+int sgs_share_parts_away(const sgs_widths *widths, int64_t unfinished, int takers);
 
 /** A trainer with that many lanes has so few unfinished runs, and nothing else: would it gain from fewer lanes? */
-bool sgs_share_narrows(const sgs_run *run, int lanes, int64_t unfinished, double left_s, double move_s);
+bool sgs_share_narrows(const sgs_widths *widths, int lanes, int64_t unfinished, double left_s, double move_s);
 
 /* ---- simulation ------------------------------------------------------------------------------------------------- */
 

@@ -93,6 +93,9 @@ void sgs_trainer_drop(sgs_trainer *trainer);
 /** "x86-64-v4", "x86-64-v3", "x86-64", or "baseline" on other architectures: what create would choose now. */
 const char *sgs_trainer_isa(void);
 
+/** Doubles in one of its vectors: trainers of fewer lanes save nothing. */
+int sgs_trainer_vector(void);
+
 /** Train one run with the reference: explicit w in R^d, dense orthonormal data by GSL from data_seed, per-sample
  *  gradients added up, the batches of sgs_batch_members, the stop rule of sgs_stop_reached at the checked steps. O(b d)
  * a step. Equal to the lane kernel within rounding where the map is not chaotic.

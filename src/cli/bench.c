@@ -213,11 +213,11 @@ static int print_json(const struct table *table, const struct wishes *wishes, co
 
     for (size_t i = 0; !failed && i < table->count; i++)
         failed = json_array_append_new(i < table->step_cells ? steps : runs, cell_json(&table->cells[i])) != 0;
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "version", SGDSWEEP_VERSION, "build",
-                  SGDSWEEP_BUILD, "isa", sgs_trainer_isa(), "activation", wishes->activation, "sampling",
-                  wishes->sampling, "clock", "processor time", "repeats", wishes->repeats, "steps", steps, "runs", runs,
-                  "fitted", fit_json(fit)); /* takes the arrays, and frees them when it fails */
+    json_t *object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:o, s:o, s:o}", "version", SGDSWEEP_VERSION,
+                               "build", SGDSWEEP_BUILD, "isa", sgs_trainer_isa(), "vector", sgs_trainer_vector(),
+                               "activation", wishes->activation, "sampling", wishes->sampling, "clock",
+                               "processor time", "repeats", wishes->repeats, "steps", steps, "runs", runs, "fitted",
+                               fit_json(fit)); /* takes the arrays, and frees them when it fails */
     failed = failed || !object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0;
     (void)putchar('\n');
     json_decref(object);

@@ -160,7 +160,8 @@ static int64_t rank_bytes(const struct plan *plan)
     for (int64_t at = 0; at < sgs_grid_axis_size(plan->grid, SGS_AXIS_DIMENSION); at++) {
         sgs_run run = {.n = sgs_grid_samples(plan->grid, at), .b = 1};
         /* coordinates, indices, counts and values in every lane, two points */
-        lanes_bytes = fmax(lanes_bytes, run.n * (24.0 * sgs_predict_lanes(&run, 128) + 40));
+        sgs_widths widths = sgs_predict_widths(&run, plan->speed.vector);
+        lanes_bytes = fmax(lanes_bytes, run.n * (24.0 * widths.lanes[widths.many] + 40));
     }
     return (int64_t)(RANK_BYTES + OUTLET_BYTES + lanes_bytes) + 3 * rows;
 }

@@ -241,7 +241,7 @@ static sgs_status take_speed(const sgs_grid *grid, struct run_options *options, 
     static const double worth_s = 10;
 
     options->sweep.speed = &options->speed;
-    options->speed = sgs_speed_default();
+    options->speed = cli_speed_guess();
     if (options->speed_file)
         return cli_speed_read(options->speed_file, &options->speed, err);
     double predicted_s = sgs_forecast_grid(grid, &options->speed).seconds;

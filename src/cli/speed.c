@@ -34,6 +34,7 @@ static bool add_row(const json_t *row, sgs_sampling sampling, sgs_speed *speed)
 
 static bool read_rows(const json_t *root, sgs_speed *speed)
 {
+    const json_t *vector = json_object_get(root, "vector");
     const json_t *fitted = json_object_get(root, "fitted");
     const json_t *steps = json_object_get(root, "steps");
     sgs_sampling sampling = SGS_WITHOUT_REPLACEMENT;
@@ -45,7 +46,9 @@ static bool read_rows(const json_t *root, sgs_speed *speed)
         speed->run_s = json_number_value(json_object_get(fitted, "run_s"));
         speed->point_s = json_number_value(json_object_get(fitted, "point_s"));
     }
-    return good && speed->run_s >= 0 && speed->point_s >= 0;
+    if (vector)
+        speed->vector = (int)json_integer_value(vector);
+    return good && speed->run_s >= 0 && speed->point_s >= 0 && speed->vector > 0;
 }
 
 sgs_status cli_speed_read(const char *path, sgs_speed *speed, sgs_error *err)
@@ -161,13 +164,21 @@ static sgs_status measure_runs(const sgs_run *like, double seconds, sgs_speed *s
     return SGS_OK;
 }
 
+sgs_speed cli_speed_guess(void)
+{
+    sgs_speed speed = sgs_speed_default();
+
+    speed.vector = sgs_trainer_vector();
+    return speed;
+}
+
 sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *speed, sgs_error *err)
 {
     struct shape shapes[MEASURED_SHAPES];
     int count = dearest_shapes(grid, shapes);
     sgs_status status = SGS_OK;
 
-    *speed = sgs_speed_default();
+    *speed = cli_speed_guess();
     for (int i = 0; i < count && status == SGS_OK; i++) {
         const sgs_run *run = &shapes[i].run;
         double ns = 0;

@@ -7,6 +7,9 @@
 /* From a file that `bench --json` wrote. SGS_EIO; SGS_EINVAL: not such a file, said with its name. */
 sgs_status cli_speed_read(const char *path, sgs_speed *speed, sgs_error *err);
 
+/* What is known of this machine without measuring. */
+sgs_speed cli_speed_guess(void);
+
 /* Measure the shapes that the most time of a grid is predicted for, and what a run costs, in about so many seconds. */
 sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *speed, sgs_error *err);
 

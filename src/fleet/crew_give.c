@@ -80,9 +80,13 @@ static int64_t unfinished(const struct task *task)
     return task->block.count - task->ended;
 }
 
-static bool shape_of(const struct crew *crew, const struct task *task, sgs_run *run, sgs_stop *stop)
+/* A run of a task, and what widths cost there. */
+static bool shape_of(const struct crew *crew, const struct task *task, sgs_run *run, sgs_stop *stop, sgs_widths *widths)
 {
-    return sgs_grid_run(crew->setup.grid, task->block.first, run, stop);
+    if (!sgs_grid_run(crew->setup.grid, task->block.first, run, stop))
+        return false;
+    *widths = sgs_predict_widths(run, sgs_trainer_vector());
+    return true;
 }
 
 /* Seconds of a run's step in the strip that is trained; 0: none was measured yet. */
@@ -112,6 +116,7 @@ static double left_s(const struct crew *crew, const struct task *task)
     double all = 0;
     sgs_run shape;
     sgs_stop stop;
+    sgs_widths widths;
 
     for (int64_t at = 0; at < task->block.count; at++) {
         if (task->runs[at].ended)
@@ -122,10 +127,10 @@ static double left_s(const struct crew *crew, const struct task *task)
     }
     if (here)
         return left * pace_s(crew);
-    if (all == 0 || !shape_of(crew, task, &shape, &stop))
+    if (all == 0 || !shape_of(crew, task, &shape, &stop, &widths))
         return 0;
     const double runs = (double)unfinished(task);
-    return left / all * runs * task->run_s * sgs_predict_slowdown(&shape, unfinished(task));
+    return left / all * runs * task->run_s * sgs_predict_slowdown(&widths, unfinished(task));
 }
 
 /* ---- fewer lanes --------------------------------------------------------------------------------------------------
@@ -137,6 +142,7 @@ void crew_narrow(struct crew *crew)
     const int lanes = crew->trainer ? sgs_trainer_lanes(crew->trainer) : 1;
     sgs_run shape;
     sgs_stop stop;
+    sgs_widths widths;
     sgs_error unheard;
 
     const bool fewer = crew->busy < crew->narrowed;
@@ -146,10 +152,11 @@ void crew_narrow(struct crew *crew)
     for (int i = 0; i < crew->count; i++)
         if (crew->tasks[i].strip == crew->trainer_strip && crew->tasks[i].taken < crew->tasks[i].block.count)
             return; /* the lanes get more */
-    if (!shape_of(crew, task, &shape, &stop))
+    if (!shape_of(crew, task, &shape, &stop, &widths))
         return;
     double seconds = OVERDUE * sgs_predict_steps(&shape, &stop) * pace_s(crew) * lanes;
-    if (sgs_share_narrows(&shape, lanes, crew->busy, seconds, sgs_share_restart_s(&shape, crew->busy, pace_s(crew))))
+    if (sgs_share_narrows(&widths, lanes, crew->busy, seconds,
+                          sgs_share_restart_s(&shape, &widths, crew->busy, pace_s(crew))))
         (void)crew_shelve(crew, &unheard); /* without memory for it, it goes on as it is */
 }
 
@@ -179,17 +186,18 @@ static int decide_parts(const struct crew *crew, const struct task *task, int ta
     const int64_t runs = unfinished(task);
     sgs_run shape;
     sgs_stop stop;
+    sgs_widths widths;
 
     *first = crew->count > 1 ? 0 : 1;
-    if (runs < 1 + *first || !shape_of(crew, task, &shape, &stop))
+    if (runs < 1 + *first || !shape_of(crew, task, &shape, &stop, &widths))
         return 0;
     if (crew->setup.give_always)
         return (int)fmin((double)runs, takers + *first);
     const double here_s = left_s(crew, task);
-    const double moving_s = sgs_share_move_s(&shape, held_runs(task), pace_s(crew));
+    const double moving_s = sgs_share_move_s(&shape, &widths, held_runs(task), pace_s(crew));
     if (*first == 0)
-        return here_s > moving_s ? sgs_share_parts_away(&shape, runs, takers) : 0;
-    const int parts = sgs_share_parts(&shape, runs, takers, here_s, moving_s);
+        return here_s > moving_s ? sgs_share_parts_away(&widths, runs, takers) : 0;
+    const int parts = sgs_share_parts(&widths, runs, takers, here_s, moving_s);
     return parts > 1 ? parts : 0;
 }
 

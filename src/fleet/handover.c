@@ -6,6 +6,7 @@
  * sweep stops. */
 #include "clock.h"
 #include "master_private.h"
+#include "sgdsweep/train.h"
 #include "store/mpi_check.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,8 +16,12 @@ void handover_note(struct master *master, int rank, sgs_block block, double pred
 {
     sgs_run run;
     sgs_stop stop;
-    double slowdown =
-        sgs_grid_run(master->sweep->grid, block.first, &run, &stop) ? sgs_predict_slowdown(&run, block.count) : 1;
+    double slowdown = 1;
+
+    if (sgs_grid_run(master->sweep->grid, block.first, &run, &stop)) {
+        sgs_widths widths = sgs_predict_widths(&run, sgs_trainer_vector());
+        slowdown = sgs_predict_slowdown(&widths, block.count);
+    }
     sgs_share_took(master->share, rank, clock_now_s(), block.count, predicted_s * slowdown);
 }
 

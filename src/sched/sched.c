@@ -334,9 +334,10 @@ static int64_t runs_at_once(const sgs_sched *sched, int64_t first)
 
     if (!sgs_grid_run(sched->grid, first, &run, &stop))
         return 1;
-    const double alone = HARDLY_LONGER * sgs_predict_slowdown(&run, 1);
+    const sgs_widths widths = sgs_predict_widths(&run, sched->speed.vector);
+    const double alone = HARDLY_LONGER * sgs_predict_slowdown(&widths, 1);
     for (int64_t runs = 2; runs <= LANES; runs *= 2)
-        most = sched_takes_s(&run, runs) <= alone ? runs : most;
+        most = sched_takes_s(&widths, runs) <= alone ? runs : most;
     return most;
 }
 

@@ -8,6 +8,6 @@ const sgs_grid *sched_grid(const sgs_sched *sched);
 const sgs_speed *sched_speed(const sgs_sched *sched);
 
 /* Seconds of a trainer for so many runs, each of one second with all lanes busy. */
-double sched_takes_s(const sgs_run *run, int64_t runs);
+double sched_takes_s(const sgs_widths *widths, int64_t runs);
 
 #endif

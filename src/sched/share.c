@@ -213,29 +213,29 @@ bool sgs_share_is_asked(const sgs_share *share, int who)
 /* ---- the one who is asked -----------------------------------------------------------------------------------------
  */
 
-double sgs_share_restart_s(const sgs_run *run, int64_t begun, double step_s)
+double sgs_share_restart_s(const sgs_run *run, const sgs_widths *widths, int64_t begun, double step_s)
 {
-    double alone_s = step_s * sgs_predict_slowdown(run, 1);
+    double alone_s = step_s * sgs_predict_slowdown(widths, 1);
     double bytes = (double)begun * (8.0 * run->n + STATE_BYTES);
 
     return 0.5 * (double)begun * (double)sgs_check_stride(run) * alone_s + MOVE_BYTE_S * bytes;
 }
 
-double sgs_share_move_s(const sgs_run *run, int64_t begun, double step_s)
+double sgs_share_move_s(const sgs_run *run, const sgs_widths *widths, int64_t begun, double step_s)
 {
-    return MOVE_S + sgs_share_restart_s(run, begun, step_s);
+    return MOVE_S + sgs_share_restart_s(run, widths, begun, step_s);
 }
 
 /* The fewest parts that are about as fast as any number up to most. */
-static int best_parts(const sgs_run *run, int64_t unfinished, int most)
+static int best_parts(const sgs_widths *widths, int64_t unfinished, int most)
 {
-    double fastest = sched_takes_s(run, unfinished);
+    double fastest = sched_takes_s(widths, unfinished);
     int best = 1;
 
     if (most > unfinished)
         most = (int)unfinished;
     for (int parts = 2; parts <= most; parts++) {
-        double here = sched_takes_s(run, (unfinished + parts - 1) / parts);
+        double here = sched_takes_s(widths, (unfinished + parts - 1) / parts);
         if (here < (1 - GAIN) * fastest) {
             fastest = here;
             best = parts;
@@ -244,22 +244,23 @@ static int best_parts(const sgs_run *run, int64_t unfinished, int most)
     return best;
 }
 
-int sgs_share_parts(const sgs_run *run, int64_t unfinished, int takers, double left_s, double move_s)
+int sgs_share_parts(const sgs_widths *widths, int64_t unfinished, int takers, double left_s, double move_s)
 {
-    int parts = best_parts(run, unfinished, takers + 1);
-    double after_s = left_s * sched_takes_s(run, (unfinished + parts - 1) / parts) / sched_takes_s(run, unfinished);
+    int parts = best_parts(widths, unfinished, takers + 1);
+    double after_s =
+        left_s * sched_takes_s(widths, (unfinished + parts - 1) / parts) / sched_takes_s(widths, unfinished);
 
     return left_s - after_s > fmax(move_s, GAIN * left_s) ? parts : 1;
 }
 
-int sgs_share_parts_away(const sgs_run *run, int64_t unfinished, int takers)
+int sgs_share_parts_away(const sgs_widths *widths, int64_t unfinished, int takers)
 {
-    return best_parts(run, unfinished, takers);
+    return best_parts(widths, unfinished, takers);
 }
 
-bool sgs_share_narrows(const sgs_run *run, int lanes, int64_t unfinished, double left_s, double move_s)
+bool sgs_share_narrows(const sgs_widths *widths, int lanes, int64_t unfinished, double left_s, double move_s)
 {
-    double now = sgs_predict_slowdown(run, lanes) * lanes;
-    double after = sched_takes_s(run, unfinished);
+    double now = sgs_predict_slowdown(widths, lanes) * lanes;
+    double after = sched_takes_s(widths, unfinished);
     return left_s * (1 - after / now) > fmax(move_s, GAIN * left_s);
 }

@@ -15,7 +15,7 @@
 enum what { ASK, DONE, DRY, SHARE, FAILURE };
 enum { DEDICATED_FROM_RANKS = 64, HANDS = 3 };
 
-/* Run lengths by which the last of a block's runs ends after the mean lane: drawn batches, ordered ones. */
+/* Run lengths by which the last of 16 runs ends after their mean: drawn batches, ordered ones. */
 static const double SPREAD_DRAWN = 0.85;
 static const double SPREAD_ORDERED = 0.4;
 /* A master that trains looks at its mail between slices. */
@@ -73,10 +73,14 @@ static bool plan_failure(struct world *world)
     return events_add(&world->events, world->now_s + gap_s, FAILURE, 0);
 }
 
-static bool first_run(const struct world *world, sgs_block block, sgs_run *run)
+/* A run of a block, and what widths cost there. */
+static bool first_run(const struct world *world, sgs_block block, sgs_run *run, sgs_widths *widths)
 {
     sgs_stop stop;
-    return sgs_grid_run(sched_grid(world->sched), block.first, run, &stop); /* skipped runs are never handed out */
+    if (!sgs_grid_run(sched_grid(world->sched), block.first, run, &stop))
+        return false; /* skipped runs are never handed out */
+    *widths = sgs_predict_widths(run, sched_speed(world->sched)->vector);
+    return true;
 }
 
 /* A trainer's work on a block: its share of the lanes' time, which blocks of one strip have in common, and what is left
@@ -92,22 +96,24 @@ struct work {
 static struct work work_on(const struct world *world, sgs_block block, int lanes)
 {
     sgs_run run;
+    sgs_widths widths;
     double predicted_s = sgs_sched_block_predicted(world->sched, block);
     struct work work = {.lanes = lanes};
 
-    if (!first_run(world, block, &run))
+    if (!first_run(world, block, &run, &widths))
         return work;
-    int fitting = sgs_predict_lanes(&run, block.count);
+    int fitting = sgs_predict_lanes(&widths, block.count);
     if (4 * lanes <= fitting)
         work.lanes = fitting;
     bool drawn = run.sampling == SGS_WITHOUT_REPLACEMENT || run.sampling == SGS_WITH_REPLACEMENT;
     int64_t together = block.count < work.lanes ? block.count : work.lanes;
     int64_t shared = block.count > work.lanes ? block.count : work.lanes;
-    double run_s = predicted_s / (double)block.count * sched_takes_s(&run, work.lanes);
-    double narrow = fmin(1, sched_takes_s(&run, (together + 1) / 2) / sched_takes_s(&run, together));
-    work.spread_s = narrow * run_s * (run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED);
-    work.takes_s = predicted_s * sgs_predict_slowdown(&run, shared);
-    work.alone_s = predicted_s * sgs_predict_slowdown(&run, block.count);
+    double run_s = predicted_s / (double)block.count * sched_takes_s(&widths, work.lanes);
+    double narrow = fmin(1, sched_takes_s(&widths, (together + 1) / 2) / sched_takes_s(&widths, together));
+    double spread = run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED;
+    work.spread_s = narrow * run_s * spread * fmin(log((double)together) / log(16), 1); /* 0 for one run */
+    work.takes_s = predicted_s * sgs_predict_slowdown(&widths, shared);
+    work.alone_s = predicted_s * sgs_predict_slowdown(&widths, block.count);
     work.tail_s = fmax(work.spread_s, run_s + (lanes == 0 ? work.spread_s : 0) - work.takes_s);
     return work;
 }
@@ -157,10 +163,10 @@ static bool take_block(struct world *world, int who, sgs_block block, double arr
 
     sgs_share_took(world->share, who, world->now_s, block.count, work.alone_s);
     world->sum.blocks++;
-    if (!hold_block(world, who, hold))
-        return false;
+    /* At the same moment the question comes first: only who knows that nothing follows waits for the last runs. */
     double lead_s = is_master(world, who) ? 0 : fmin(2 * trainer->latency_s, LEAD_MAX_S);
-    return events_add(&world->events, fmax(arrives_s, fmax(begin_s, trainer->ready_s - lead_s)), ASK, who);
+    return events_add(&world->events, fmax(arrives_s, fmax(begin_s, hold.ready_s - lead_s)), ASK, who) &&
+           hold_block(world, who, hold);
 }
 
 static bool answer(struct world *world, int who)
@@ -200,10 +206,10 @@ static bool report(struct world *world, int who)
 
     if (trainer->count == 0 || hold.ready_s > world->now_s) /* it changed hands */
         return true;
-    bool last = trainer->count == 1 && trainer->waits;
-    if (last && trainer->tail_s > 0 && world->now_s < ends_s(trainer)) { /* its last runs are under way */
-        trainer->hand[0].ready_s = ends_s(trainer);
-        return events_add(&world->events, ends_s(trainer), DONE, who);
+    double until_s = trainer->count > 1 ? trainer->hand[1].begin_s : trainer->waits ? ends_s(trainer) : 0;
+    if (until_s > world->now_s) { /* its last runs are under way, and nothing shares their lanes */
+        trainer->hand[0].ready_s = until_s;
+        return events_add(&world->events, until_s, DONE, who);
     }
     (void)serve(world, who);
     drop_hold(trainer, 0);
@@ -263,25 +269,26 @@ static bool decide(const struct world *world, int giver, int takers, struct gift
     const struct trainer *trainer = &world->trainers[giver];
     const struct hold *hold = &trainer->hand[trainer->count - 1];
     sgs_run run;
+    sgs_widths widths;
 
     *gift = (struct gift){.giver = giver, .first = trainer->count > 1 ? 0 : 1};
-    if (trainer->count == 0 || !first_run(world, hold->block, &run))
+    if (trainer->count == 0 || !first_run(world, hold->block, &run, &widths))
         return false;
     int64_t runs = hold->begin_s >= world->now_s ? hold->block.count : unfinished(world, trainer);
     double left_s = ends_s(trainer) - fmax(world->now_s, hold->begin_s);
-    int lanes = sgs_predict_lanes(&run, runs);
+    int lanes = sgs_predict_lanes(&widths, runs);
     int64_t begun = hold->begin_s >= world->now_s ? 0 : runs < lanes ? runs : lanes;
-    gift->move_s = sgs_share_move_s(&run, begun, sgs_predict_step_seconds(&run, sched_speed(world->sched)));
+    gift->move_s = sgs_share_move_s(&run, &widths, begun, sgs_predict_step_seconds(&run, sched_speed(world->sched)));
     if (gift->first == 0)
-        gift->parts = left_s > gift->move_s ? sgs_share_parts_away(&run, runs, takers) : 0;
+        gift->parts = left_s > gift->move_s ? sgs_share_parts_away(&widths, runs, takers) : 0;
     else if (runs > 1)
-        gift->parts = sgs_share_parts(&run, runs, takers, left_s, gift->move_s);
+        gift->parts = sgs_share_parts(&widths, runs, takers, left_s, gift->move_s);
     int64_t most = gift->parts > 0 ? (runs + gift->parts - 1) / gift->parts : runs;
-    double faster = sched_takes_s(&run, most) / sched_takes_s(&run, runs);
+    double faster = sched_takes_s(&widths, most) / sched_takes_s(&widths, runs);
     gift->block = (sgs_block){hold->block.first + hold->block.count - runs, runs};
     gift->left_s = left_s * faster;
     gift->tail_s = fmin(0.5 * gift->left_s, trainer->tail_s);
-    gift->lanes = sgs_predict_lanes(&run, most);
+    gift->lanes = sgs_predict_lanes(&widths, most);
     return gift->parts > gift->first;
 }
 

@@ -5,7 +5,9 @@
 #include <math.h>
 
 /* How the kernel draws, as far as speed is concerned (src/model/batch.h, src/train/lanes.h). */
-enum kind { KIND_FULL, KIND_SPARSE, KIND_DENSE, KIND_REPEATS, KIND_SHUFFLED, KIND_WINDOW };
+enum kind { KIND_FULL, KIND_SPARSE, KIND_DENSE, KIND_REPEATS, KIND_SHUFFLED, KIND_WINDOW, KINDS };
+
+enum { WIDE_FROM_RUNS = 128 };
 
 static const int32_t FAR_POINTS = 16384; /* coordinates of 8 lanes do not fit in the second cache from here on */
 static const double FAR_AWAY = 3;        /* natural logarithm of a distance at which a measured shape says little */
@@ -96,7 +98,7 @@ static double machine_factor(const sgs_run *run, const sgs_speed *speed)
 
 sgs_speed sgs_speed_default(void)
 {
-    return (sgs_speed){.run_s = 0.5e-6, .point_s = 28e-9};
+    return (sgs_speed){.run_s = 0.5e-6, .point_s = 28e-9, .vector = 8};
 }
 
 bool sgs_speed_add(sgs_speed *speed, sgs_shape_speed shape)
@@ -118,63 +120,93 @@ double sgs_predict_seconds(const sgs_run *run, const sgs_stop *stop, const sgs_s
     return speed->run_s + speed->point_s * run->n + sgs_predict_step_seconds(run, speed) * steps;
 }
 
-/* Widths that the kernel comes in, where a vector holds 8 lanes. */
-static const int widths[] = {8, 16, 32};
-enum { WIDTHS = sizeof widths / sizeof widths[0], WIDE_FROM_RUNS = 128 };
+/* ---- trainers of few lanes ----------------------------------------------------------------------------------------
+ */
 
-/* What a step of a trainer of each width costs, in steps of a run among 32: measured on the machine of the fits. */
-static const double width_cost[][WIDTHS] = {
-    [KIND_FULL] = {24, 27, 32},     [KIND_SPARSE] = {10, 16, 32},      [KIND_DENSE] = {9.2, 17, 32},
-    [KIND_REPEATS] = {8.5, 16, 32}, [KIND_SHUFFLED] = {8.5, 15.5, 32}, [KIND_WINDOW] = {19, 25, 32}};
+/* Widths that the kernel comes in. */
+static const int widths_lanes[SGS_WIDTHS] = {4, 8, 16, 32};
 
-/* Most lanes of a trainer for so many runs (src/train/trainer.c). */
-static int most_lanes(const sgs_run *run, int64_t runs)
+/* What a step of a trainer of each width costs, in steps of a run among 32, where a vector holds 8, 4 and 2 doubles:
+ * measured on one machine each (tests/bench/widths.c). */
+static const double width_cost[][KINDS][SGS_WIDTHS] = {{[KIND_FULL] = {0, 24, 27, 32},
+                                                        [KIND_SPARSE] = {0, 10, 16, 32},
+                                                        [KIND_DENSE] = {0, 9.2, 17, 32},
+                                                        [KIND_REPEATS] = {0, 8.5, 16, 32},
+                                                        [KIND_SHUFFLED] = {0, 8.5, 15.5, 32},
+                                                        [KIND_WINDOW] = {0, 19, 25, 32}},
+                                                       {[KIND_FULL] = {8.7, 10.3, 16, 32},
+                                                        [KIND_SPARSE] = {4.7, 8.3, 16, 32},
+                                                        [KIND_DENSE] = {4.8, 8.7, 16.5, 32},
+                                                        [KIND_REPEATS] = {4.6, 8.7, 16.3, 32},
+                                                        [KIND_SHUFFLED] = {4.3, 8.8, 16, 32},
+                                                        [KIND_WINDOW] = {8, 11, 17, 32}},
+                                                       {[KIND_FULL] = {7.2, 9.1, 17, 32},
+                                                        [KIND_SPARSE] = {4, 8, 16, 32},
+                                                        [KIND_DENSE] = {4.3, 8.1, 16.1, 32},
+                                                        [KIND_REPEATS] = {4.1, 8.6, 16.3, 32},
+                                                        [KIND_SHUFFLED] = {4.1, 8.1, 15.9, 32},
+                                                        [KIND_WINDOW] = {5, 9, 18, 32}}};
+
+/* Most lanes of a trainer for fewer than 128 runs, and for more (src/train/trainer.c). */
+static int most_lanes(const sgs_run *run, bool many)
 {
     enum kind kind = kind_of(run);
     bool few = touches_few(run, kind);
     int32_t wide = (few && kind == KIND_SPARSE) || kind == KIND_REPEATS ? 0 : few ? 512 : 128;
     int32_t near = kind == KIND_FULL ? 1 << 20 : few ? 1 << 14 : 512;
 
-    return run->n > near ? 8 : run->n <= wide && runs >= WIDE_FROM_RUNS ? 32 : 16;
+    return run->n > near ? 8 : run->n <= wide && many ? 32 : 16;
 }
 
-int sgs_predict_lanes(const sgs_run *run, int64_t runs)
+static int place_of(const sgs_widths *widths, int64_t lanes)
 {
-    int most = most_lanes(run, runs);
     int at = 0;
 
-    while (at < WIDTHS - 1 && widths[at] < most && widths[at] < runs)
+    while (at < widths->count - 1 && widths->lanes[at] < lanes)
         at++;
-    return widths[at];
+    return at;
 }
 
-/* Cost of a step of a trainer with so many lanes, in steps of a run with all lanes busy. */
-static double step_cost(const sgs_run *run, int lanes)
+sgs_widths sgs_predict_widths(const sgs_run *run, int vector)
 {
-    const double *cost = width_cost[kind_of(run)];
-    int most = most_lanes(run, WIDE_FROM_RUNS);
-    int at = 0;
-    int last = 0;
+    int row = vector >= 8 ? 0 : vector >= 4 ? 1 : 2;
+    int first = vector >= 8 ? 1 : 0; /* there is no kernel narrower than a vector */
+    const double *cost = width_cost[row][kind_of(run)];
+    sgs_widths widths = {.count = SGS_WIDTHS - first};
 
-    while (at < WIDTHS - 1 && widths[at] < lanes)
-        at++;
-    while (last < WIDTHS - 1 && widths[last] < most)
-        last++;
-    return cost[at] / cost[last] * most;
+    for (int at = 0; at < widths.count; at++)
+        widths.lanes[at] = widths_lanes[first + at];
+    widths.few = place_of(&widths, most_lanes(run, false));
+    widths.many = place_of(&widths, most_lanes(run, true));
+    for (int at = 0; at < widths.count; at++)
+        widths.cost[at] = cost[first + at] / cost[first + widths.many] * widths.lanes[widths.many];
+    return widths;
 }
 
-double sgs_predict_slowdown(const sgs_run *run, int64_t together)
+/* The width that a trainer of so many runs gets. */
+static int width_for(const sgs_widths *widths, int64_t runs)
 {
-    int lanes = sgs_predict_lanes(run, together);
+    int at = place_of(widths, runs);
+    int most = runs >= WIDE_FROM_RUNS ? widths->many : widths->few;
 
-    if (together < 1)
-        return 1;
-    return step_cost(run, lanes) / fmin((double)together, lanes);
+    return at < most ? at : most;
 }
 
-double sched_takes_s(const sgs_run *run, int64_t runs)
+int sgs_predict_lanes(const sgs_widths *widths, int64_t runs)
 {
-    return (double)runs * sgs_predict_slowdown(run, runs);
+    return widths->lanes[width_for(widths, runs)];
+}
+
+double sgs_predict_slowdown(const sgs_widths *widths, int64_t together)
+{
+    int at = width_for(widths, together);
+
+    return together < 1 ? 1 : widths->cost[at] / fmin((double)together, widths->lanes[at]);
+}
+
+double sched_takes_s(const sgs_widths *widths, int64_t runs)
+{
+    return (double)runs * sgs_predict_slowdown(widths, runs);
 }
 
 /* ---- a whole grid -------------------------------------------------------------------------------------------------
@@ -201,7 +233,8 @@ sgs_forecast sgs_forecast_grid(const sgs_grid *grid, const sgs_speed *speed)
         double walk_s = step_s * sgs_predict_steps(&run, &stop);
         double run_s = speed->run_s + speed->point_s * run.n + walk_s;
         sum.seconds += run_s * (double)seeds;
-        sum.longest_s = fmax(sum.longest_s, walk_s * sgs_predict_slowdown(&run, 1) + (run_s - walk_s));
+        sgs_widths widths = sgs_predict_widths(&run, speed->vector);
+        sum.longest_s = fmax(sum.longest_s, walk_s * sgs_predict_slowdown(&widths, 1) + (run_s - walk_s));
     }
     return sum;
 }

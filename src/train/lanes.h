@@ -127,6 +127,7 @@ sgs_status sgs_kernel_choose(int lanes, const sgs_kernel **kernel, sgs_error *er
 /** Variants that a build has, for the choice and for tests. */
 typedef struct sgs_isa {
     const char *name;
+    int vector; /* doubles in a vector of its kernels */
     bool (*available)(void);
     const sgs_kernel *kernels; /* by lanes, ascending; ends with lanes = 0 */
 } sgs_isa;

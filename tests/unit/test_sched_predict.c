@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "sgdsweep/sched.h"
+#include "sgdsweep/train.h"
 #include <math.h>
 #include <string.h>
 
@@ -307,20 +308,57 @@ static void speed_is_that_of_measured_shapes(void **state)
 /* A vector's worth of runs takes no longer than one; beyond, a run alone is the fastest, a full set the cheapest. */
 static void few_runs_leave_lanes_empty(void **state)
 {
+    static const int vectors[] = {8, 4, 2};
     sgs_run run = a_run();
-    double alone_s = sgs_predict_slowdown(&run, 1);
     (void)state;
 
-    for (int64_t together = 1; together <= 300; together++) {
-        int lanes = sgs_predict_lanes(&run, together);
-        double slowdown = sgs_predict_slowdown(&run, together);
-        assert_true(slowdown >= 1 - 1e-12 && slowdown <= alone_s);
-        assert_true(fmin((double)together, lanes) * slowdown >= alone_s * (1 - 1e-12));
-        assert_true(together > 16 || lanes >= together);
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        sgs_widths widths = sgs_predict_widths(&run, vectors[i]);
+        double alone_s = sgs_predict_slowdown(&widths, 1);
+        int narrowest = widths.lanes[0];
+        for (int64_t together = 1; together <= 300; together++) {
+            int lanes = sgs_predict_lanes(&widths, together);
+            double slowdown = sgs_predict_slowdown(&widths, together);
+            assert_true(slowdown >= 1 - 1e-12 && slowdown <= alone_s);
+            assert_true(fmin((double)together, lanes) * slowdown >= alone_s * (1 - 1e-12));
+            assert_true(together > 16 || lanes >= together);
+        }
+        assert_int_equal(narrowest, vectors[i] < 8 ? 4 : 8);
+        assert_within(narrowest * sgs_predict_slowdown(&widths, narrowest), alone_s, 1.0001);
+        assert_within(sgs_predict_slowdown(&widths, 300), 1, 1.0001);
+        assert_true(alone_s > 2);
     }
-    assert_within(8 * sgs_predict_slowdown(&run, 8), alone_s, 1.2);
-    assert_within(sgs_predict_slowdown(&run, 300), 1, 1.0001);
-    assert_true(alone_s > 2);
+}
+
+/* Predicted lanes are those that trainers have here, for every way to draw, and costs are what they are for: a step of
+ * more lanes takes longer, one of each run less. */
+static void widths_are_those_of_trainers(void **state)
+{
+    static const int32_t shapes[][2] = {{2, 1},     {40, 40},   {100, 1},      {100, 10},  {128, 127},
+                                        {129, 60},  {512, 512}, {513, 1},      {513, 100}, {600, 300},
+                                        {2000, 10}, {16385, 1}, {20000, 20000}};
+    static const int64_t runs[] = {1, 3, 4, 5, 8, 9, 16, 17, 127, 128, 1000};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        for (int sampling = 0; sampling < SGS_SAMPLINGS; sampling++) {
+            sgs_run run = a_run();
+            run.sampling = (sgs_sampling)sampling;
+            run.d = run.n = shapes[i][0];
+            run.b = shapes[i][1];
+            sgs_widths widths = sgs_predict_widths(&run, sgs_trainer_vector());
+            for (size_t k = 0; k < sizeof runs / sizeof runs[0]; k++) {
+                sgs_trainer *trainer = NULL;
+                assert_int_equal(sgs_trainer_create(&run, runs[k], &trainer, NULL), SGS_OK);
+                assert_int_equal(sgs_predict_lanes(&widths, runs[k]), sgs_trainer_lanes(trainer));
+                sgs_trainer_destroy(trainer);
+            }
+            for (int at = 1; at < widths.count; at++) {
+                assert_true(widths.cost[at] > widths.cost[at - 1]);
+                assert_true(widths.cost[at] / widths.lanes[at] < 1.05 * widths.cost[at - 1] / widths.lanes[at - 1]);
+            }
+        }
+    }
 }
 
 static void limits_hold(void **state)
@@ -401,6 +439,7 @@ int main(void)
         cmocka_unit_test(agrees_with_what_runs_took),
         cmocka_unit_test(speed_is_that_of_measured_shapes),
         cmocka_unit_test(few_runs_leave_lanes_empty),
+        cmocka_unit_test(widths_are_those_of_trainers),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(is_finite_and_positive_everywhere),
         cmocka_unit_test(forecasts_a_grid),

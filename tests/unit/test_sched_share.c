@@ -148,35 +148,39 @@ static void the_master_is_not_swamped(void **state)
 static void parts_gain(void **state)
 {
     sgs_run run = a_run();
+    sgs_widths widths = sgs_predict_widths(&run, 8);
     (void)state;
 
-    assert_int_equal(sgs_share_parts(&run, 1, 100, 10, 0), 1);
+    assert_int_equal(sgs_share_parts(&widths, 1, 100, 10, 0), 1);
     for (int64_t runs = 2; runs <= 3000; runs += 1 + runs / 7) {
         for (int takers = 1; takers <= 3000; takers += 1 + takers / 5) {
-            int parts = sgs_share_parts(&run, runs, takers, 10, 0.1);
+            int parts = sgs_share_parts(&widths, runs, takers, 10, 0.1);
             assert_true(parts >= 1 && parts <= takers + 1 && parts <= runs);
             int64_t most = (runs + parts - 1) / (parts > 0 ? parts : 1);
-            assert_true(parts == 1 || (double)most * sgs_predict_slowdown(&run, most) <
-                                          0.95 * (double)runs * sgs_predict_slowdown(&run, runs));
-            assert_int_equal(sgs_share_parts(&run, runs, takers, 10, 10), 1); /* moving takes as long */
-            int away = sgs_share_parts_away(&run, runs, takers);
+            assert_true(parts == 1 || (double)most * sgs_predict_slowdown(&widths, most) <
+                                          0.95 * (double)runs * sgs_predict_slowdown(&widths, runs));
+            assert_int_equal(sgs_share_parts(&widths, runs, takers, 10, 10), 1); /* moving takes as long */
+            int away = sgs_share_parts_away(&widths, runs, takers);
             assert_true(away >= 1 && away <= takers && away <= runs);
         }
     }
-    assert_int_equal(sgs_share_parts(&run, 16, 1, 10, 0.1), 2);  /* 8 lanes take half as long as 16 */
-    assert_int_equal(sgs_share_parts(&run, 8, 100, 10, 0.1), 1); /* and as long as one */
-    assert_int_equal(sgs_share_parts(&run, 1000, 9, 10, 0.1), 10);
+    assert_int_equal(sgs_share_parts(&widths, 16, 1, 10, 0.1), 2);  /* 8 lanes take half as long as 16 */
+    assert_int_equal(sgs_share_parts(&widths, 8, 100, 10, 0.1), 1); /* and as long as one */
+    assert_int_equal(sgs_share_parts(&widths, 1000, 9, 10, 0.1), 10);
+    widths = sgs_predict_widths(&run, 4);
+    assert_int_equal(sgs_share_parts(&widths, 8, 100, 10, 0.1), 2); /* vectors of 4: 4 lanes take half as long as 8 */
 }
 
 static void few_runs_go_on_with_fewer_lanes(void **state)
 {
     sgs_run run = a_run();
+    sgs_widths widths = sgs_predict_widths(&run, 8);
     (void)state;
 
-    assert_true(sgs_share_narrows(&run, 32, 8, 10, 0.1));
-    assert_true(sgs_share_narrows(&run, 16, 3, 10, 0.1));
-    assert_false(sgs_share_narrows(&run, 16, 16, 10, 0.1));
-    assert_false(sgs_share_narrows(&run, 16, 8, 0.1, 0.1));
+    assert_true(sgs_share_narrows(&widths, 32, 8, 10, 0.1));
+    assert_true(sgs_share_narrows(&widths, 16, 3, 10, 0.1));
+    assert_false(sgs_share_narrows(&widths, 16, 16, 10, 0.1));
+    assert_false(sgs_share_narrows(&widths, 16, 8, 0.1, 0.1));
 }
 
 /* ---- any order ----------------------------------------------------------------------------------------------------
@@ -266,8 +270,9 @@ static void pass(struct world *world, int giver, int64_t runs)
 static void answer(struct world *world, int who)
 {
     sgs_run run = a_run();
+    sgs_widths widths = sgs_predict_widths(&run, 8);
     int64_t have = count_of(world, who);
-    int parts = have > 1 ? sgs_share_parts(&run, have, world->to_give[who], 1, 0.01) : 1;
+    int parts = have > 1 ? sgs_share_parts(&widths, have, world->to_give[who], 1, 0.01) : 1;
 
     if (chance(3) == 0 && have > world->to_give[who])
         parts = world->to_give[who] + 1;
