@@ -194,7 +194,7 @@ static sgs_status make_plan(struct plan *plan, const struct wishes *wishes, sgs_
         status = cli_speed_read(wishes->speed, &plan->speed, err);
     } else { /* a fiftieth of what is to do, 2 s at most */
         double seconds = 0.02 * sgs_forecast_grid(plan->grid, &guess).seconds;
-        status = cli_speed_measure(plan->grid, fmin(fmax(seconds, 0.03), 2), &plan->speed, err);
+        status = cli_speed_measure(plan->grid, wishes->ranks, fmin(fmax(seconds, 0.03), 2), &plan->speed, err);
     }
     if (status != SGS_OK)
         return status;

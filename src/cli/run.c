@@ -245,7 +245,7 @@ static sgs_status take_speed(const sgs_grid *grid, struct run_options *options, 
     if (options->speed_file)
         return cli_speed_read(options->speed_file, &options->speed, err);
     double predicted_s = sgs_forecast_grid(grid, &options->speed).seconds;
-    return predicted_s > worth_s ? cli_speed_measure(grid, fmin(0.01 * predicted_s, 0.5), &options->speed, err)
+    return predicted_s > worth_s ? cli_speed_measure(grid, 1, fmin(0.01 * predicted_s, 0.5), &options->speed, err)
                                  : SGS_OK;
 }
 

@@ -2,9 +2,13 @@
 #include "bench_measure.h"
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { MEASURED_SHAPES = 24, REPEATS = 3 };
+static const double TAME_EPS = 0.01; /* no run ends or leaves the basin */
 
 /* ---- from a file --------------------------------------------------------------------------------------------------
  */
@@ -129,7 +133,7 @@ static sgs_status time_shape(bench_kind kind, const sgs_run *run, double seconds
     bench_cell cell = {0};
     sgs_run tame = *run;
 
-    tame.eps = 0.01; /* so that no run ends or leaves the basin */
+    tame.eps = TAME_EPS;
     sgs_status status = bench_cell_open(&cell, kind, &tame, REPEATS, err);
 
     if (status == SGS_OK)
@@ -164,6 +168,53 @@ static sgs_status measure_runs(const sgs_run *like, double seconds, sgs_speed *s
     return SGS_OK;
 }
 
+/* ---- the other cores ----------------------------------------------------------------------------------------------
+ */
+
+enum { NEIGHBOURS_MAX = 255 };
+
+/* Threads that train the same shape until they are told to stop. */
+struct neighbours {
+    pthread_t thread[NEIGHBOURS_MAX];
+    int count;
+    sgs_run run;
+    atomic_bool stop;
+};
+
+static void *keep_busy(void *context)
+{
+    struct neighbours *neighbours = context;
+    bench_cell cell = {0};
+    sgs_error unheard;
+
+    sgs_status status = bench_cell_open(&cell, BENCH_STEP, &neighbours->run, 1, &unheard);
+    while (status == SGS_OK && !atomic_load(&neighbours->stop))
+        status = bench_warm_up(&cell, 0.001, &unheard);
+    bench_cell_close(&cell);
+    return NULL;
+}
+
+/* As many as there are cores for; fewer, if there is no memory for more. */
+static void start_neighbours(struct neighbours *neighbours, const sgs_run *run, int ranks)
+{
+    cpu_set_t here;
+    int cores = sched_getaffinity(0, sizeof here, &here) == 0 ? CPU_COUNT(&here) : 1;
+    int most = (ranks < cores ? ranks : cores) - 1;
+
+    neighbours->run = *run;
+    neighbours->run.eps = TAME_EPS;
+    while (neighbours->count < most && neighbours->count < NEIGHBOURS_MAX &&
+           pthread_create(&neighbours->thread[neighbours->count], NULL, keep_busy, neighbours) == 0)
+        neighbours->count++;
+}
+
+static void stop_neighbours(struct neighbours *neighbours)
+{
+    atomic_store(&neighbours->stop, true);
+    while (neighbours->count > 0)
+        (void)pthread_join(neighbours->thread[--neighbours->count], NULL);
+}
+
 sgs_speed cli_speed_guess(void)
 {
     sgs_speed speed = sgs_speed_default();
@@ -172,13 +223,16 @@ sgs_speed cli_speed_guess(void)
     return speed;
 }
 
-sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *speed, sgs_error *err)
+sgs_status cli_speed_measure(const sgs_grid *grid, int ranks, double seconds, sgs_speed *speed, sgs_error *err)
 {
     struct shape shapes[MEASURED_SHAPES];
+    struct neighbours neighbours = {.count = 0};
     int count = dearest_shapes(grid, shapes);
     sgs_status status = SGS_OK;
 
     *speed = cli_speed_guess();
+    if (count > 0)
+        start_neighbours(&neighbours, &shapes[0].run, ranks);
     for (int i = 0; i < count && status == SGS_OK; i++) {
         const sgs_run *run = &shapes[i].run;
         double ns = 0;
@@ -186,5 +240,8 @@ sgs_status cli_speed_measure(const sgs_grid *grid, double seconds, sgs_speed *sp
         if (status == SGS_OK)
             (void)sgs_speed_add(speed, (sgs_shape_speed){run->sampling, run->n, run->b, 1e-9 * ns});
     }
-    return status == SGS_OK && count > 0 ? measure_runs(&shapes[0].run, seconds / (count + 1), speed, err) : status;
+    if (status == SGS_OK && count > 0)
+        status = measure_runs(&shapes[0].run, seconds / (count + 1), speed, err);
+    stop_neighbours(&neighbours);
+    return status;
 }
