@@ -3,6 +3,7 @@ sgs_test(test_stop_rule property LINKS sgs_model PkgConfig::GSL)
 sgs_test(test_reference property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_trainers_agree property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_lanes property LINKS sgs_train PkgConfig::GSL)
+set_tests_properties(test_lanes PROPERTIES COST 10) # the longest first
 sgs_test(test_far property LINKS sgs_train)
 sgs_test(test_walk property LINKS sgs_train PkgConfig::GSL)
 sgs_test(test_golden property LINKS sgs_train)
@@ -34,8 +35,10 @@ if(SGDSWEEP_TREES AND SIMDE_INCLUDE AND cpu_flags MATCHES " avx2 " AND NOT cpu_f
     target_include_directories(test_${name}_avx512 SYSTEM PRIVATE ${RANDOM123_INCLUDE})
     target_link_libraries(test_${name}_avx512 PRIVATE sgs_train PkgConfig::GSL PkgConfig::CMOCKA sgs_flags m)
     add_test(NAME test_${name}_avx512 COMMAND test_${name}_avx512)
-    set_tests_properties(test_${name}_avx512 PROPERTIES LABELS property TIMEOUT 900)
+    set_tests_properties(test_${name}_avx512 PROPERTIES LABELS property TIMEOUT 900 COST 10)
+    set_target_properties(test_${name}_avx512 PROPERTIES EXPORT_COMPILE_COMMANDS OFF) # lint_tidy has seen it
   endforeach()
+  set_target_properties(avx512_stand_in PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
 endif()
 
 # And on other architectures, by qemu.
