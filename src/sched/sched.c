@@ -325,24 +325,30 @@ static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds
     return (struct size_rule){target, share, max_seconds > 0 ? max_seconds : INFINITY};
 }
 
-/* So many runs take a trainer hardly longer than one: they share a vector. */
-static int64_t runs_at_once(const sgs_sched *sched, int64_t first)
+/* Of runs that do not fill LANES: at least as many as take a trainer hardly longer than one, since they share a vector,
+ * and no more than fill the lanes of some trainer. */
+static int64_t few_runs(const sgs_sched *sched, int64_t first, int64_t runs, int64_t limit)
 {
     sgs_run run;
     sgs_stop stop;
-    int64_t most = 1;
+    int64_t at_once = 1;
 
     if (!sgs_grid_run(sched->grid, first, &run, &stop))
-        return 1;
+        return runs;
     const sgs_widths widths = sgs_predict_widths(&run, sched->speed.vector);
     const double alone = HARDLY_LONGER * sgs_predict_slowdown(&widths, 1);
-    for (int64_t runs = 2; runs <= LANES; runs *= 2)
-        most = sched_takes_s(&widths, runs) <= alone ? runs : most;
-    return most;
+    for (int64_t together = 2; together <= LANES; together *= 2)
+        at_once = sched_takes_s(&widths, together) <= alone ? together : at_once;
+    at_once = at_once < limit ? at_once : limit;
+    runs = runs < at_once ? at_once : runs;
+    int64_t filled = runs;
+    for (int at = 0; at < widths.count && widths.lanes[at] <= runs; at++)
+        filled = widths.lanes[at];
+    return filled;
 }
 
 /* How many runs of [first, end) make a block: cells are added until the target is met; short of a full set of lanes the
- * target gives way, as long as the block stays within a trainer's share, or takes no longer than one run. */
+ * target gives way, as long as the block stays within a trainer's share, or takes hardly longer than one run. */
 static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const struct size_rule *rule)
 {
     int64_t limit = end - first < BLOCK_RUNS_MAX ? end - first : BLOCK_RUNS_MAX;
@@ -364,11 +370,8 @@ static int64_t block_runs(sgs_sched *sched, int64_t first, int64_t end, const st
         runs += here;
         seconds += (double)here * run_s;
     }
-    if (runs < LANES && isinf(rule->max_s)) {
-        int64_t at_once = runs_at_once(sched, first);
-        at_once = at_once < limit ? at_once : limit;
-        runs = runs < at_once ? at_once : runs;
-    }
+    if (runs < LANES && isinf(rule->max_s))
+        runs = few_runs(sched, first, runs, limit);
     if (runs < LANES || runs == end - first)
         return runs > 0 ? runs : 1;
     /* Neither this block nor the rest should leave most lanes empty; but the last blocks of a sweep are dealt out. */

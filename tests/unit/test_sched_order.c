@@ -270,6 +270,37 @@ static void blocks_shrink_and_fill_lanes(void **state)
     sgs_grid_destroy(grid);
 }
 
+/* Where trainers are so many that nobody gets a full set of lanes, blocks fill the lanes of a narrower trainer. */
+static void small_blocks_fill_narrow_lanes(void **state)
+{
+    sgs_grid *grid = a_grid(even);
+    sgs_run run;
+    sgs_stop stop;
+    (void)state;
+
+    assert_true(sgs_grid_run(grid, 0, &run, &stop));
+    for (int vector = 2; vector <= 8; vector *= 2) {
+        sgs_speed speed = sgs_speed_default();
+        sgs_sched *sched = NULL;
+        sgs_block block;
+        int64_t small = 0;
+        speed.vector = vector;
+        const sgs_widths widths = sgs_predict_widths(&run, vector);
+        assert_int_equal(sgs_sched_create(grid, 2000, &speed, &sched, NULL), SGS_OK); /* ten runs each */
+        add_all(sched, grid);
+        while (sgs_sched_next(sched, 0, &block) && sgs_sched_progress_now(sched).waiting > 0) {
+            bool filled = block.count >= 16;
+            for (int at = 0; at < widths.count; at++)
+                filled = filled || block.count == widths.lanes[at];
+            assert_true(filled);
+            small += block.count < 16;
+        }
+        assert_true(small > 1000);
+        sgs_sched_destroy(sched);
+    }
+    sgs_grid_destroy(grid);
+}
+
 /* A trainer that must stay short gets short runs while there are any, and one run at a time of the others. */
 static void limited_blocks_are_short(void **state)
 {
@@ -354,6 +385,7 @@ int main(void)
         cmocka_unit_test(random_orders_lose_nothing),
         cmocka_unit_test(longest_goes_first),
         cmocka_unit_test(blocks_shrink_and_fill_lanes),
+        cmocka_unit_test(small_blocks_fill_narrow_lanes),
         cmocka_unit_test(limited_blocks_are_short),
         cmocka_unit_test(what_was_measured_corrects_the_rest),
         cmocka_unit_test(misuse_is_refused),
