@@ -4,6 +4,7 @@
 #include "sgdsweep/fleet.h"
 #include "sgdsweep/sched.h"
 #include "sgdsweep/store.h"
+#include "sgdsweep/train.h"
 #include "speed.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -242,8 +243,11 @@ static sgs_status take_speed(const sgs_grid *grid, struct run_options *options, 
 
     options->sweep.speed = &options->speed;
     options->speed = cli_speed_guess();
-    if (options->speed_file)
-        return cli_speed_read(options->speed_file, &options->speed, err);
+    if (options->speed_file) {
+        sgs_status status = cli_speed_read(options->speed_file, &options->speed, err);
+        options->speed.vector = sgs_trainer_vector(); /* trained here, wherever it was measured */
+        return status;
+    }
     double predicted_s = sgs_forecast_grid(grid, &options->speed).seconds;
     return predicted_s > worth_s ? cli_speed_measure(grid, 1, fmin(0.01 * predicted_s, 0.5), &options->speed, err)
                                  : SGS_OK;

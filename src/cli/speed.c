@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 enum { MEASURED_SHAPES = 24, REPEATS = 3 };
 static const double TAME_EPS = 0.01; /* no run ends or leaves the basin */
@@ -173,13 +174,28 @@ static sgs_status measure_runs(const sgs_run *like, double seconds, sgs_speed *s
 
 enum { NEIGHBOURS_MAX = 255 };
 
-/* Threads that train the same shape until they are told to stop. */
+/* Bounds of what they may cost: memory of all their trainers, of about so many bytes a coordinate; and wall time, in
+ * terms of the processor time that is measured, for where there are fewer processors to have than to see. */
+static const double NEIGHBOURS_BYTES = 1 << 30;
+static const double COORDINATE_BYTES = 400;
+static const double NEIGHBOURS_PATIENCE = 3;
+
+/* Threads that train the dearest shape until they are told to stop, or it gets late. */
 struct neighbours {
     pthread_t thread[NEIGHBOURS_MAX];
     int count;
     sgs_run run;
+    double until_s;
     atomic_bool stop;
 };
+
+static double wall_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 static void *keep_busy(void *context)
 {
@@ -188,22 +204,25 @@ static void *keep_busy(void *context)
     sgs_error unheard;
 
     sgs_status status = bench_cell_open(&cell, BENCH_STEP, &neighbours->run, 1, &unheard);
-    while (status == SGS_OK && !atomic_load(&neighbours->stop))
+    while (status == SGS_OK && !atomic_load(&neighbours->stop) && wall_s() < neighbours->until_s)
         status = bench_warm_up(&cell, 0.001, &unheard);
     bench_cell_close(&cell);
     return NULL;
 }
 
-/* As many as there are cores for; fewer, if there is no memory for more. */
-static void start_neighbours(struct neighbours *neighbours, const sgs_run *run, int ranks)
+/* For one rank less than there are cores for; fewer, if there is no memory for more, and NEIGHBOURS_MAX at most. Where
+ * the cores cannot be counted there are none. ranks 0: one for every core. */
+static void start_neighbours(struct neighbours *neighbours, const sgs_run *run, int ranks, double seconds)
 {
     cpu_set_t here;
     int cores = sched_getaffinity(0, sizeof here, &here) == 0 ? CPU_COUNT(&here) : 1;
-    int most = (ranks < cores ? ranks : cores) - 1;
+    double most = fmin(ranks > 0 && ranks < cores ? ranks : cores, 1 + NEIGHBOURS_MAX) - 1;
 
+    most = fmin(most, NEIGHBOURS_BYTES / (COORDINATE_BYTES * run->n));
     neighbours->run = *run;
     neighbours->run.eps = TAME_EPS;
-    while (neighbours->count < most && neighbours->count < NEIGHBOURS_MAX &&
+    neighbours->until_s = wall_s() + NEIGHBOURS_PATIENCE * seconds;
+    while (neighbours->count + 1 <= most &&
            pthread_create(&neighbours->thread[neighbours->count], NULL, keep_busy, neighbours) == 0)
         neighbours->count++;
 }
@@ -232,7 +251,7 @@ sgs_status cli_speed_measure(const sgs_grid *grid, int ranks, double seconds, sg
 
     *speed = cli_speed_guess();
     if (count > 0)
-        start_neighbours(&neighbours, &shapes[0].run, ranks);
+        start_neighbours(&neighbours, &shapes[0].run, ranks, seconds);
     for (int i = 0; i < count && status == SGS_OK; i++) {
         const sgs_run *run = &shapes[i].run;
         double ns = 0;

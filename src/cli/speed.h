@@ -11,7 +11,7 @@ sgs_status cli_speed_read(const char *path, sgs_speed *speed, sgs_error *err);
 sgs_speed cli_speed_guess(void);
 
 /* Measure the shapes that the most time of a grid is predicted for, and what a run costs, in about so many seconds,
- * while as many of this machine's cores as `ranks` are busy: neighbours cost speed. */
+ * while as many of this machine's cores as `ranks` are busy, 0: all of them. Neighbours cost speed. */
 sgs_status cli_speed_measure(const sgs_grid *grid, int ranks, double seconds, sgs_speed *speed, sgs_error *err);
 
 #endif

@@ -326,7 +326,7 @@ static struct size_rule size_rule_now(const sgs_sched *sched, double max_seconds
 }
 
 /* Of runs that do not fill LANES: at least as many as take a trainer hardly longer than one, since they share a vector,
- * and no more than fill the lanes of some trainer. */
+ * and as many as fill the lanes of some trainer, unless a rest would be left that is dearer alone. */
 static int64_t few_runs(const sgs_sched *sched, int64_t first, int64_t runs, int64_t limit)
 {
     sgs_run run;
@@ -344,7 +344,8 @@ static int64_t few_runs(const sgs_sched *sched, int64_t first, int64_t runs, int
     int64_t filled = runs;
     for (int at = 0; at < widths.count && widths.lanes[at] <= runs; at++)
         filled = widths.lanes[at];
-    return filled;
+    double apart_s = sched_takes_s(&widths, filled) + sched_takes_s(&widths, runs - filled);
+    return runs == limit && sched_takes_s(&widths, runs) <= apart_s ? runs : filled;
 }
 
 /* How many runs of [first, end) make a block: cells are added until the target is met; short of a full set of lanes the

@@ -260,7 +260,7 @@ int sgs_share_parts_away(const sgs_widths *widths, int64_t unfinished, int taker
 
 bool sgs_share_narrows(const sgs_widths *widths, int lanes, int64_t unfinished, double left_s, double move_s)
 {
-    double now = sgs_predict_slowdown(widths, lanes) * lanes;
+    double now = sched_lanes_s(widths, lanes);
     double after = sched_takes_s(widths, unfinished);
     return left_s * (1 - after / now) > fmax(move_s, GAIN * left_s);
 }

@@ -43,6 +43,7 @@ struct trainer {
     struct hold hand[HANDS]; /* oldest first */
     int count;
     bool waits; /* its question is open */
+    bool dry;   /* it told that it has nothing, and got nothing since */
 };
 
 struct world {
@@ -107,12 +108,12 @@ static struct work work_on(const struct world *world, sgs_block block, int lanes
         work.lanes = fitting;
     bool drawn = run.sampling == SGS_WITHOUT_REPLACEMENT || run.sampling == SGS_WITH_REPLACEMENT;
     int64_t together = block.count < work.lanes ? block.count : work.lanes;
-    int64_t shared = block.count > work.lanes ? block.count : work.lanes;
-    double run_s = predicted_s / (double)block.count * sched_takes_s(&widths, work.lanes);
+    double lanes_s = sched_lanes_s(&widths, work.lanes);
+    double run_s = predicted_s / (double)block.count * lanes_s;
     double narrow = fmin(1, sched_takes_s(&widths, (together + 1) / 2) / sched_takes_s(&widths, together));
     double spread = run.b < run.n && drawn ? SPREAD_DRAWN : SPREAD_ORDERED;
     work.spread_s = narrow * run_s * spread * fmin(log((double)together) / log(16), 1); /* 0 for one run */
-    work.takes_s = predicted_s * sgs_predict_slowdown(&widths, shared);
+    work.takes_s = predicted_s * lanes_s / work.lanes;
     work.alone_s = predicted_s * sgs_predict_slowdown(&widths, block.count);
     work.tail_s = fmax(work.spread_s, run_s + (lanes == 0 ? work.spread_s : 0) - work.takes_s);
     return work;
@@ -208,6 +209,7 @@ static bool report(struct world *world, int who)
         return true;
     double until_s = trainer->count > 1 ? trainer->hand[1].begin_s : trainer->waits ? ends_s(trainer) : 0;
     if (until_s > world->now_s) { /* its last runs are under way, and nothing shares their lanes */
+        trainer->hand[0].tail_s = fmax(hold.tail_s - (until_s - hold.ready_s), 0);
         trainer->hand[0].ready_s = until_s;
         return events_add(&world->events, until_s, DONE, who);
     }
@@ -231,9 +233,12 @@ static bool share_soon(struct world *world, double in_s)
 
 static bool run_dry(struct world *world, int who)
 {
-    if (!world->trainers[who].waits || world->trainers[who].count > 0)
+    struct trainer *trainer = &world->trainers[who];
+
+    if (!trainer->waits || trainer->dry || trainer->count > 0)
         return true;
-    world->trainers[who].waits = false;
+    trainer->waits = false;
+    trainer->dry = true;
     world->dry++;
     sgs_share_dry(world->share, who);
     return share_soon(world, SLICE_S);
@@ -303,6 +308,7 @@ static bool take_part(struct world *world, int who, const struct gift *gift, int
     if (away) {
         sgs_share_took(world->share, who, world->now_s, block.count, gift->left_s);
         sgs_share_left(world->share, gift->giver, block.count);
+        world->trainers[who].dry = false;
         world->dry--;
         world->sum.handed_over++;
     }
@@ -336,6 +342,7 @@ static bool give(struct world *world, const struct gift *gift)
         trainer->tail_s = kept->tail_s;
         trainer->lanes = kept->lanes;
         trainer->strip = kept->block.first / world->strip_runs;
+        good = good && events_add(&world->events, fmax(world->now_s, kept->ready_s), ASK, gift->giver);
     }
     for (int part = gift->first; part < gift->parts && good; part++)
         good = take_part(world, sgs_share_taker(world->share), gift, part, arrives_s);

@@ -209,6 +209,11 @@ double sched_takes_s(const sgs_widths *widths, int64_t runs)
     return (double)runs * sgs_predict_slowdown(widths, runs);
 }
 
+double sched_lanes_s(const sgs_widths *widths, int lanes)
+{
+    return widths->cost[place_of(widths, lanes)];
+}
+
 /* ---- a whole grid -------------------------------------------------------------------------------------------------
  */
 

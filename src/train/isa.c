@@ -35,11 +35,11 @@ static bool has_baseline(void)
 
 const sgs_isa sgs_isas[] = {
 #ifdef SGS_HAVE_X86_64
-    {"x86-64-v4", 8, has_v4, sgs_kernels_v4},
-    {"x86-64-v3", 4, has_v3, sgs_kernels_v3},
+    {"x86-64-v4", has_v4, sgs_kernels_v4},
+    {"x86-64-v3", has_v3, sgs_kernels_v3},
 #endif
-    {BASELINE_NAME, 2, has_baseline, sgs_kernels_baseline},
-    {NULL, 0, NULL, NULL},
+    {BASELINE_NAME, has_baseline, sgs_kernels_baseline},
+    {NULL, NULL, NULL},
 };
 
 /** The best available, or what SGDSWEEP_ISA names; NULL if that is unknown or not there. */
@@ -61,7 +61,7 @@ const char *sgs_trainer_isa(void)
 int sgs_trainer_vector(void)
 {
     const sgs_isa *isa = choose();
-    return isa ? isa->vector : 1;
+    return isa ? isa->kernels->vector : 1;
 }
 
 static sgs_status fail_unknown(sgs_error *err)

@@ -43,9 +43,9 @@
 extern const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[];
 const sgs_kernel PASTE(sgs_kernels_, SGS_ISA)[] = {
 #if W < 8
-    {4, steps_4, sums_4, normals},
+    {4, W, steps_4, sums_4, normals},
 #endif
-    {8, steps_8, sums_8, normals},
-    {16, steps_16, sums_16, normals},
-    {32, steps_32, sums_32, normals},
-    {0, NULL, NULL, NULL}};
+    {8, W, steps_8, sums_8, normals},
+    {16, W, steps_16, sums_16, normals},
+    {32, W, steps_32, sums_32, normals},
+    {0, 0, NULL, NULL, NULL}};

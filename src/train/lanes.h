@@ -80,7 +80,7 @@ typedef struct sgs_lanes {
 
 /** A kernel: one instruction set, one number of lanes. */
 struct sgs_kernel {
-    int lanes;
+    int lanes, vector;                          /* of doubles */
     void (*steps)(sgs_lanes *s, int64_t count); /* take count steps in every lane */
     void (*sums)(sgs_lanes *s);                 /* S = g^2 sum over active u^2, and largest */
     sgs_normals *normals;                       /* of a start, for any number of lanes */
@@ -127,7 +127,6 @@ sgs_status sgs_kernel_choose(int lanes, const sgs_kernel **kernel, sgs_error *er
 /** Variants that a build has, for the choice and for tests. */
 typedef struct sgs_isa {
     const char *name;
-    int vector; /* doubles in a vector of its kernels */
     bool (*available)(void);
     const sgs_kernel *kernels; /* by lanes, ascending; ends with lanes = 0 */
 } sgs_isa;

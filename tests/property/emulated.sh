@@ -21,11 +21,13 @@ case $machine in
 esac
 compiler="$machine-linux-gnu-gcc"
 for tool in "$compiler" "qemu-$machine"; do
-    command -v "$tool" >/dev/null ||
-        die "$tool is missing: apt-get install qemu-user gcc-$machine-linux-gnu libc6-dev-$debian-cross"
+    command -v "$tool" >/dev/null && continue
+    say "skipped, $tool is missing: apt-get install qemu-user gcc-$machine-linux-gnu libc6-dev-$debian-cross"
+    exit 77
 done
 
 # A private state of apt, so that the machine's own knows of no other architecture.
+rm -rf "$folder"/{objects,libraries} "$folder"/*.deb
 mkdir -p "$folder"/{lists,cache/archives}/partial "$folder"/{libraries,objects,include} && cd "$folder" || exit 1
 folder=$PWD
 : >status

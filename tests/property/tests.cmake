@@ -25,6 +25,7 @@ if(SGDSWEEP_TREES AND SIMDE_INCLUDE AND cpu_flags MATCHES " avx2 " AND NOT cpu_f
   target_include_directories(avx512_stand_in SYSTEM PRIVATE ${RANDOM123_INCLUDE} ${SLEEF_INCLUDE} ${SIMDE_INCLUDE})
   target_compile_options(avx512_stand_in PRIVATE -O1 -march=x86-64-v3 -Wno-psabi)
   target_link_libraries(avx512_stand_in PRIVATE sgs_flags)
+  # every feature is said to be there
   set_source_files_properties(${train}/isa.c TARGET_DIRECTORY avx512_stand_in PROPERTIES
     COMPILE_OPTIONS "-DSGS_HAVE_X86_64;-D__builtin_cpu_supports(feature)=*(feature)")
   set_source_files_properties(${train}/kernel.c TARGET_DIRECTORY avx512_stand_in PROPERTIES
@@ -46,6 +47,6 @@ if("$ENV{SGDSWEEP_TEST_FULL}" STREQUAL "1")
   foreach(machine IN ITEMS aarch64 s390x)
     add_test(NAME test_golden_${machine} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/property/emulated.sh ${machine}
       ${CMAKE_CURRENT_BINARY_DIR}/${machine})
-    set_tests_properties(test_golden_${machine} PROPERTIES LABELS property TIMEOUT 900)
+    set_tests_properties(test_golden_${machine} PROPERTIES LABELS property TIMEOUT 900 SKIP_RETURN_CODE 77)
   endforeach()
 endif()

@@ -301,6 +301,39 @@ static void small_blocks_fill_narrow_lanes(void **state)
     sgs_grid_destroy(grid);
 }
 
+/* What is left of a piece stays together where it would be dearer apart. */
+static void small_rests_stay_together(void **state)
+{
+    static const char few[] =
+        "dimension: 100\nbatch_size: 1\nactivation: relu\nstep_size: 0.1\nseed: {first: 1, count: %d}\n";
+    static const int counts[] = {3, 5, 10, 13, 15};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        for (int vector = 2; vector <= 8; vector *= 2) {
+            char text[256];
+            sgs_run run;
+            sgs_stop stop;
+            sgs_sched *sched = NULL;
+            sgs_block block;
+            sgs_speed speed = sgs_speed_default();
+            double seconds = 0;
+            speed.vector = vector;
+            (void)snprintf(text, sizeof text, few, counts[i]);
+            sgs_grid *grid = a_grid(text);
+            assert_true(sgs_grid_run(grid, 0, &run, &stop));
+            const sgs_widths widths = sgs_predict_widths(&run, vector);
+            assert_int_equal(sgs_sched_create(grid, 1, &speed, &sched, NULL), SGS_OK);
+            add_all(sched, grid);
+            while (sgs_sched_next(sched, 0, &block))
+                seconds += (double)block.count * sgs_predict_slowdown(&widths, block.count);
+            if (!(seconds <= counts[i] * sgs_predict_slowdown(&widths, counts[i]) * 1.0001))
+                fail_msg("%d runs, vectors of %d: %g s", counts[i], vector, seconds);
+            sgs_sched_destroy(sched);
+            sgs_grid_destroy(grid);
+        }
+}
+
 /* A trainer that must stay short gets short runs while there are any, and one run at a time of the others. */
 static void limited_blocks_are_short(void **state)
 {
@@ -386,6 +419,7 @@ int main(void)
         cmocka_unit_test(longest_goes_first),
         cmocka_unit_test(blocks_shrink_and_fill_lanes),
         cmocka_unit_test(small_blocks_fill_narrow_lanes),
+        cmocka_unit_test(small_rests_stay_together),
         cmocka_unit_test(limited_blocks_are_short),
         cmocka_unit_test(what_was_measured_corrects_the_rest),
         cmocka_unit_test(misuse_is_refused),

@@ -353,9 +353,12 @@ static void widths_are_those_of_trainers(void **state)
                 assert_int_equal(sgs_predict_lanes(&widths, runs[k]), sgs_trainer_lanes(trainer));
                 sgs_trainer_destroy(trainer);
             }
-            for (int at = 1; at < widths.count; at++) {
-                assert_true(widths.cost[at] > widths.cost[at - 1]);
-                assert_true(widths.cost[at] / widths.lanes[at] < 1.05 * widths.cost[at - 1] / widths.lanes[at - 1]);
+            for (int vector = 2; vector <= 8; vector *= 2) {
+                widths = sgs_predict_widths(&run, vector);
+                for (int at = 1; at < widths.count; at++) {
+                    assert_true(widths.cost[at] > widths.cost[at - 1]);
+                    assert_true(widths.cost[at] / widths.lanes[at] < 1.05 * widths.cost[at - 1] / widths.lanes[at - 1]);
+                }
             }
         }
     }

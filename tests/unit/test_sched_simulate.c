@@ -58,6 +58,26 @@ static void no_faster_than_possible(void **state)
     }
 }
 
+/* One run takes what the forecast says of the longest run alone; no trainer shortens or lengthens it. */
+static void one_run_takes_its_time(void **state)
+{
+    static const char one[] = "activation: relu\ndimension: 1000\nbatch_size: 1\nstep_size: 0.01\nseed: 1\n";
+    const sgs_speed speed = sgs_speed_default();
+    sgs_grid *grid = NULL;
+    double total_s = 0;
+    (void)state;
+
+    assert_int_equal(sgs_grid_parse(one, strlen(one), "test", &grid, NULL), SGS_OK);
+    const double longest_s = sgs_forecast_grid(grid, &speed).longest_s;
+    sgs_grid_destroy(grid);
+    for (int ranks = 1; ranks <= 100; ranks *= 10) {
+        sgs_fleet fleet = sgs_fleet_default(ranks);
+        sgs_simulation sum = simulate(one, &fleet, &total_s);
+        if (!(fabs(sum.makespan_s - longest_s) < 0.01 * longest_s))
+            fail_msg("%d ranks: %g s, alone %g s", ranks, sum.makespan_s, longest_s);
+    }
+}
+
 /* A makespan of at most `factor` times total / ranks, which no schedule can beat, and some seconds. */
 static void check_balance(const char *text, int ranks, double factor, double seconds)
 {
@@ -144,11 +164,9 @@ static void a_master_alone_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_faster_than_possible),
-        cmocka_unit_test(few_ranks_lose_little),
-        cmocka_unit_test(six_decades_are_balanced),
-        cmocka_unit_test(blocks_grow_with_the_ranks),
-        cmocka_unit_test(failures_cost_time_and_nothing_else),
+        cmocka_unit_test(no_faster_than_possible),    cmocka_unit_test(one_run_takes_its_time),
+        cmocka_unit_test(few_ranks_lose_little),      cmocka_unit_test(six_decades_are_balanced),
+        cmocka_unit_test(blocks_grow_with_the_ranks), cmocka_unit_test(failures_cost_time_and_nothing_else),
         cmocka_unit_test(a_master_alone_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
