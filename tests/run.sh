@@ -44,4 +44,4 @@ TMPDIR=$(mktemp -d /tmp/sgs.XXXXXX) || die "no temporary folder"
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 mpi_environment
-ctest --test-dir "$build" --no-tests=error --output-on-failure -j $((2 * $(nproc) + 1)) "${options[@]}"
+ctest --test-dir "$build" --no-tests=error --output-on-failure -j $((4 * $(nproc) + 3)) "${options[@]}"

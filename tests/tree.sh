@@ -20,4 +20,4 @@ fi
 export ASAN_OPTIONS=fast_unwind_on_malloc=0:strict_string_checks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-exec ctest --test-dir "$tree" --no-tests=error --output-on-failure -j $((2 * $(nproc) + 1)) -L '^(unit|property)$'
+exec ctest --test-dir "$tree" --no-tests=error --output-on-failure -j $((4 * $(nproc) + 3)) -L '^(unit|property)$'
