@@ -16,7 +16,7 @@ set -u -o pipefail
 
 readonly life_idle_max=2      # lives without progress in a row
 readonly life_margin_s=60     # the program stops by itself so long before the end of the time limit, see life_deadline
-readonly life_contact_tries=30 # times ten seconds in which the controller may be away
+readonly life_contact_tries=30 # times ten seconds in which the controller or a node may be away
 
 say() { printf '%s: %s\n' "${self:?}${job:+ job $job, life $((${life:-0} + 1))}" "$*"; }
 
@@ -193,6 +193,20 @@ life_give_up() {
 
 # ---- requeueing
 
+# Slurm gives up a node that does not answer after a while (SlurmdTimeout) and requeues the job itself. If that comes just
+# after the job was requeued, Slurm (22.05) starts it again at once, other nodes still know it as ended, and it fails.
+life_await_nodes() {
+    local try
+    for ((try = 0; try < life_contact_tries && !terminated; try++)); do
+        sinfo -h -n "${SLURM_JOB_NODELIST:-}" -o %t 2>/dev/null |
+            awk '/[*]/ && !/^down/ { found = 1 } END { exit !found }' || break
+        ((try)) || say "a node does not answer: waits until it does, or Slurm requeues the job"
+        sleep 10 &
+        wait "$!"
+    done
+    if ((terminated)); then die 75 "Slurm ends this life"; fi
+}
+
 # Ends the life, and the job goes back into the queue; does not return.
 life_requeue() {
     local now='' try answer=''
@@ -275,5 +289,6 @@ life_run() {
     if ((code == 2 || code == 3)); then die "$code" "failed with exit code $code, see above"; fi
     if ((code == 1)) && program_failed; then die 1 "failed, see above; the same sbatch command goes on"; fi
     say "a rank or a node was lost (exit code $code)"
+    life_await_nodes
     life_requeue
 }
